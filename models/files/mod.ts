@@ -1,0 +1,22 @@
+/**
+ * Models in and out of files: safetensors, directories in Hugging Face layout, `config.json`.
+ *
+ * @module
+ */
+export { decodeToFloat32, encodeFromFloat32, type FloatType, isFloatType } from "./floats.ts";
+export { type ModelDirectory, openModelDirectory, type ReceiveChunk, TOKENIZER_FILES } from "./directory.ts";
+export { type Config } from "./config_values.ts";
+export { type LlamaConfig, parseLlamaConfig } from "./llama_config.ts";
+export { checkTensors, llamaTensors, type TensorShape } from "./llama_tensors.ts";
+export { type RopeConfig, ropeInverseFrequencies, type RopeScaling } from "./rope.ts";
+export { ELEMENT_BYTES, elementCount, type ElementType } from "./element_types.ts";
+export {
+  parseSafetensorsHeader,
+  type SafetensorsEntry,
+  type SafetensorsFile,
+  type SafetensorsHeader,
+  safetensorsHeader,
+  safetensorsHeaderSize,
+} from "./safetensors.ts";
+export { type TensorSource, writeModelDirectory, type WriteModelOptions } from "./write_directory.ts";
+export { writeFileAtomic } from "./write_file.ts";
