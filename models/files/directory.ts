@@ -72,6 +72,7 @@ export async function openModelDirectory(path: string): Promise<ModelDirectory> 
   }
   const config = await readJson(`${path}/config.json`);
   const { files, tensors } = await openWeights(path);
+  const visible = [...tensors].map(([name, { dtype, shape }]) => [name, { dtype, shape }] as const);
 
   const readChunks: ModelDirectory["readChunks"] = async (name, { chunkElements }, receive) => {
     const tensor = tensors.get(name);
@@ -82,7 +83,7 @@ export async function openModelDirectory(path: string): Promise<ModelDirectory> 
   return {
     path,
     config,
-    tensors,
+    tensors: new Map(visible),
     tokenizerFiles: await existing(TOKENIZER_FILES.map((name) => `${path}/${name}`)),
     readChunks,
     async read(name) {
