@@ -1,0 +1,105 @@
+/** Causal attention over packed sequences, with grouped queries; memory grows linearly with the rows. */
+import deltaWgsl from "./attention_delta.wgsl" with { type: "text" };
+import {
+  type TiledAttention,
+  tiledAttentionWorkgroupBytes,
+  tiledForwardWgsl,
+  tiledKeyValueGradientWgsl,
+  tiledQueryGradientWgsl,
+} from "./attention_tiled.ts";
+import type { Device } from "./device.ts";
+import { differentiate, dispatch, type Graph, temporary } from "./graph.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** Options of {@linkcode attention}. */
+export interface AttentionOptions {
+  /**
+   * Which keys each row sees, u32 [rows, 4] = (start, end, own, last): row i sees keys j ≤ i with start ≤ j < end or
+   * own ≤ j; no row from `last` on sees key i. Rows of one sequence are contiguous, so packing needs no padding, and two
+   * completions can share a prompt.
+   */
+  spans: Tensor;
+  /** Query heads. */
+  heads: number;
+  /** Key/value heads, a divisor of `heads`. */
+  keyValueHeads: number;
+  /** Elements of a head, a multiple of 4. */
+  headSize: number;
+}
+
+/**
+ * softmax(q kᵀ / √headSize) v for every row, without a rows × rows matrix.
+ *
+ * @param qkv [rows, (heads + 2 keyValueHeads) headSize]: queries, keys and values side by side, rotated already.
+ * @returns [rows, heads headSize].
+ * @throws If the width of `qkv` doesn't match the heads, or no tile of this head size fits the workgroup memory.
+ */
+export function attention(graph: Graph, qkv: Tensor, options: AttentionOptions): Tensor {
+  const { spans, heads, keyValueHeads, headSize } = options;
+  const [rows = 0, width = 0] = qkv.shape;
+  if (width !== (heads + 2 * keyValueHeads) * headSize || heads % keyValueHeads !== 0 || headSize % 4 !== 0) {
+    throw new RangeError(
+      `attention: qkv is [${qkv.shape}], which doesn't hold ${heads} query and 2 × ${keyValueHeads} key/value heads of ${headSize}`,
+    );
+  }
+  const shape = chooseTile(graph.device, { heads, keyValueHeads, headSize });
+  const tile = 8 * shape.fragment;
+  const uniforms = [rows, { f32: 1 / Math.sqrt(headSize) }];
+  const attended = temporary([rows, heads * headSize], "attention");
+  const logSums = temporary([rows, heads], "attention log-sums");
+  dispatch(graph, {
+    kernel: { label: "attention", code: tiledForwardWgsl(shape) },
+    bindings: [[qkv, "read"], [spans, "read"], [attended, "write"], [logSums, "write"]],
+    uniforms,
+    workgroups: [Math.ceil(rows / tile), heads],
+  });
+  differentiate(graph, {
+    output: attended,
+    inputs: [qkv],
+    rule: (gradient, gradients) => {
+      const deltas = temporary([rows, heads], "attention delta");
+      dispatch(graph, {
+        kernel: { label: "attention delta", code: deltaWgsl, constants: { HEADS: heads, VECTORS: headSize / 4 } },
+        bindings: [[attended, "read"], [gradient, "read"], [deltas, "write"]],
+        uniforms: [rows],
+        workgroups: [Math.ceil(rows * heads / 64)],
+      });
+      const qkvGradient = temporary(qkv.shape, "qkv gradient");
+      const bind = (access: "write" | "update") =>
+        [
+          [qkv, "read"],
+          [gradient, "read"],
+          [spans, "read"],
+          [logSums, "read"],
+          [deltas, "read"],
+          [qkvGradient, access],
+        ] as const;
+      dispatch(graph, {
+        kernel: { label: "attention query gradient", code: tiledQueryGradientWgsl(shape) },
+        bindings: bind("write"),
+        uniforms,
+        workgroups: [Math.ceil(rows / tile), heads],
+      });
+      dispatch(graph, {
+        kernel: { label: "attention key/value gradient", code: tiledKeyValueGradientWgsl(shape) },
+        bindings: bind("update"),
+        uniforms,
+        workgroups: [Math.ceil(rows / tile), keyValueHeads],
+      });
+      gradients.set(qkv, qkvGradient);
+    },
+  });
+  return attended;
+}
+
+/** The largest tile whose kernels fit the workgroup memory; drivers don't all check that themselves. */
+function chooseTile(device: Device, shape: Omit<TiledAttention, "fragment">): TiledAttention {
+  const limit = device.gpu.limits.maxComputeWorkgroupStorageSize;
+  for (const fragment of [4, 2] as const) {
+    if (tiledAttentionWorkgroupBytes({ ...shape, fragment }) <= limit) return { ...shape, fragment };
+  }
+  throw new RangeError(
+    `attention: heads of ${shape.headSize} need ${tiledAttentionWorkgroupBytes({ ...shape, fragment: 2 })} bytes of ` +
+      `workgroup memory; "${device.description}" has ${limit}`,
+  );
+}

@@ -1,0 +1,122 @@
+/** The graph: operations record their dispatches, and how gradients flow back through them; nothing runs yet. */
+import type { Device } from "./device.ts";
+import { type DType, sizeOf, type Storage, type Tensor } from "./tensor.ts";
+
+/** A compute shader: WGSL with the entry point `main`, and values for its `override` constants. */
+export interface Kernel {
+  /** Short name, for profiles and error messages. */
+  readonly label: string;
+  /** WGSL source. Bindings are numbered in the order of {@linkcode Dispatch.bindings}; uniforms come last. */
+  readonly code: string;
+  /** Values of `override` declarations. */
+  readonly constants?: Readonly<Record<string, number>>;
+}
+
+/** How a kernel uses a tensor: `read` only, `write` all of it, or `update` (read and write). */
+export type Access = "read" | "write" | "update";
+
+/** One number of a kernel's uniform block: `u32`, or `f32` when wrapped. */
+export type Uniform = number | { readonly f32: number };
+
+/** One launch of a kernel. */
+export interface Dispatch {
+  /** What to run. */
+  readonly kernel: Kernel;
+  /** The tensors it touches, in binding order. */
+  readonly bindings: readonly (readonly [Tensor, Access])[];
+  /** The members of its uniform block, in order. */
+  readonly uniforms?: readonly Uniform[];
+  /** Workgroups along x, y and z. */
+  readonly workgroups: readonly [number, number?, number?];
+}
+
+/** The gradients found so far while walking backwards, by tensor. */
+export type Gradients = Map<Tensor, Tensor>;
+
+/** Records the dispatches that turn the gradient of an operation's output into gradients of its inputs. */
+export type GradientRule = (outputGradient: Tensor, gradients: Gradients) => void;
+
+/** A recorded computation. Create with {@linkcode createGraph}, run after `compile`. */
+export interface Graph {
+  /** The device that it is meant for; operations choose kernels by it. */
+  readonly device: Device;
+  /** What was recorded, in order. */
+  readonly dispatches: Dispatch[];
+  /** Tensors that the host writes before each run, by name. */
+  readonly inputs: Map<string, Tensor>;
+  /** Tensors that the host reads after a run, by name. */
+  readonly outputs: Map<string, Tensor>;
+  /** Operations that gradients flow through, in order. */
+  readonly tape: { readonly output: Tensor; readonly rule: GradientRule }[];
+  /** Tensors that depend on a trainable parameter. */
+  readonly differentiable: Set<Tensor>;
+}
+
+/** An empty graph for `device`. */
+export function createGraph(device: Device): Graph {
+  return { device, dispatches: [], inputs: new Map(), outputs: new Map(), tape: [], differentiable: new Set() };
+}
+
+/** A new tensor whose memory the plan provides between its first and its last use. */
+export function temporary(shape: readonly number[], label: string, dtype: DType = "f32"): Tensor {
+  const storage: Storage = { kind: "temporary", bytes: sizeOf(shape) * 4, label, offset: 0 };
+  return { shape, dtype, storage, offset: 0 };
+}
+
+/** A tensor that the host fills before each run, under a name of its own. */
+export function input(graph: Graph, name: string, options: { shape: readonly number[]; dtype?: DType }): Tensor {
+  if (graph.inputs.has(name)) throw new Error(`input: the graph already has an input "${name}"`);
+  const { shape, dtype = "f32" } = options;
+  const tensor: Tensor = {
+    shape,
+    dtype,
+    storage: { kind: "input", bytes: sizeOf(shape) * 4, label: name, offset: 0 },
+    offset: 0,
+  };
+  graph.inputs.set(name, tensor);
+  return tensor;
+}
+
+/** Lets the host read `tensor` after a run, under `name`. */
+export function output(graph: Graph, name: string, tensor: Tensor): void {
+  if (graph.outputs.has(name)) throw new Error(`output: the graph already has an output "${name}"`);
+  if (tensor.storage.kind === "temporary") tensor.storage.kind = "output";
+  graph.outputs.set(name, tensor);
+}
+
+/** Records one launch. */
+export function dispatch(graph: Graph, launch: Dispatch): void {
+  graph.dispatches.push(launch);
+}
+
+/** Whether a gradient has to reach `tensor`. */
+export function needsGradient(graph: Graph, tensor: Tensor): boolean {
+  return tensor.gradient !== undefined || graph.differentiable.has(tensor);
+}
+
+/** Registers how gradients pass through an operation, if any of its inputs needs one. */
+export function differentiate(
+  graph: Graph,
+  operation: { output: Tensor; inputs: readonly Tensor[]; rule: GradientRule },
+): void {
+  if (!operation.inputs.some((tensor) => needsGradient(graph, tensor))) return;
+  graph.differentiable.add(operation.output);
+  graph.tape.push({ output: operation.output, rule: operation.rule });
+}
+
+/**
+ * Records the backward pass: walks the tape from the last operation to the first.
+ *
+ * Gradients of parameters are added to their `gradient` tensors, so several runs accumulate.
+ *
+ * @param seeds The gradient of the result with respect to some tensors of the graph.
+ */
+export function backward(graph: Graph, seeds: Gradients): void {
+  const gradients: Gradients = new Map(seeds);
+  for (const { output, rule } of graph.tape.toReversed()) {
+    const gradient = gradients.get(output);
+    if (gradient === undefined) continue;
+    gradients.delete(output);
+    rule(gradient, gradients);
+  }
+}

@@ -1,0 +1,169 @@
+/** WGSL of the matrix product for GPUs: tiles staged in workgroup memory, a block of outputs in each thread's registers. */
+
+/** What a variant of the product computes and how. */
+export interface TiledVariant {
+  /** `a` is stored [k, m] instead of [m, k]. */
+  readonly transposeA: boolean;
+  /** `b` is stored [n, k] instead of [k, n]. */
+  readonly transposeB: boolean;
+  /** Whether `a` may be read four elements at a time (its contiguous size is a multiple of 4). */
+  readonly vectorA: boolean;
+  /** The same for `b`. */
+  readonly vectorB: boolean;
+  /** The same for the result (n is a multiple of 4). */
+  readonly vectorC: boolean;
+  /** What is added to the product: nothing, the previous contents of the result, or another tensor. */
+  readonly add: "nothing" | "result" | "residual";
+  /** Tile and thread block. */
+  readonly tile: Tile;
+}
+
+/** Sizes of a workgroup's tile and of the block of outputs that one thread computes. */
+export interface Tile {
+  /** Rows of the result in a workgroup. */
+  readonly m: number;
+  /** Columns of the result in a workgroup. */
+  readonly n: number;
+  /** Depth staged at a time. */
+  readonly k: number;
+  /** Rows a thread computes. */
+  readonly threadRows: number;
+  /** Groups of four columns a thread computes. */
+  readonly threadVectors: number;
+}
+
+/** Tiles from few outputs a workgroup (more workgroups, for small products) to many (more reuse, for large ones). */
+export const tiles = {
+  small: { m: 32, n: 32, k: 16, threadRows: 4, threadVectors: 1 },
+  medium: { m: 64, n: 64, k: 16, threadRows: 4, threadVectors: 1 },
+  large: { m: 128, n: 128, k: 8, threadRows: 8, threadVectors: 2 },
+} as const satisfies Record<string, Tile>;
+
+/** Keeps the columns of the transposed `a` tile in different memory banks. */
+const PADDING = 4;
+
+const range = (count: number) => Array.from({ length: count }, (_, i) => i);
+
+/** The WGSL of one variant. Bindings: a, b, result, residual if added, uniforms (m, n, k). */
+export function tiledMatmulWgsl(variant: TiledVariant): string {
+  const { tile, add, vectorA, vectorB, vectorC } = variant;
+  const columns = tile.n / 4 / tile.threadVectors; // threads along n
+  const threads = columns * (tile.m / tile.threadRows);
+  const element = (vector: boolean) => vector ? "vec4f" : "f32";
+  const accumulators = range(tile.threadRows).flatMap((i) => range(tile.threadVectors).map((j) => `sum_${i}_${j}`));
+  return `
+struct Sizes { m: u32, n: u32, k: u32 }
+@group(0) @binding(0) var<storage, read> a: array<${element(vectorA)}>;
+@group(0) @binding(1) var<storage, read> b: array<${element(vectorB)}>;
+@group(0) @binding(2) var<storage, read_write> c: array<${element(vectorC)}>;
+${add === "residual" ? `@group(0) @binding(3) var<storage, read> residual: array<${element(vectorC)}>;` : ""}
+@group(0) @binding(${add === "residual" ? 4 : 3}) var<uniform> sizes: Sizes;
+
+var<workgroup> tile_a: array<f32, ${tile.k * (tile.m + PADDING)}>; // [k][m]
+var<workgroup> tile_b: array<vec4f, ${tile.k * tile.n / 4}>; // [k][n / 4]
+
+@compute @workgroup_size(${threads})
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let column = thread % ${columns}u;
+  let row = thread / ${columns}u;
+  let first_row = group.y * ${tile.m}u;
+  let first_column = group.x * ${tile.n}u;
+  let base_a = group.z * sizes.m * sizes.k;
+  let base_b = group.z * sizes.k * sizes.n;
+  let base_c = group.z * sizes.m * sizes.n;
+${accumulators.map((name) => `  var ${name} = vec4f();`).join("\n")}
+  for (var k = 0u; k < sizes.k; k += ${tile.k}u) {
+${stageA(variant, threads)}
+${stageB(variant, threads)}
+    workgroupBarrier();
+${range(tile.k).map((k) => multiply(tile, columns, k)).join("\n")}
+    workgroupBarrier();
+  }
+${store(variant, columns)}
+}`;
+}
+
+/** Copies the tile of `a` to workgroup memory, k-major, zero outside the matrix. */
+function stageA({ transposeA, vectorA, tile }: TiledVariant, threads: number): string {
+  const width = vectorA ? 4 : 1;
+  const perLine = (transposeA ? tile.m : tile.k) / width;
+  const lines = transposeA ? tile.k : tile.m;
+  const stride = tile.m + PADDING;
+  return eachLoad(lines * perLine, threads, (index) => {
+    const load = transposeA
+      ? `let line = k + ${index} / ${perLine}u; let at = first_row + ${index} % ${perLine}u * ${width}u;
+        if (line < sizes.k && at < sizes.m) { value = a[(base_a + line * sizes.m + at) / ${width}u]; }
+        let to = ${index} / ${perLine}u * ${stride}u + ${index} % ${perLine}u * ${width}u;`
+      : `let line = first_row + ${index} / ${perLine}u; let at = k + ${index} % ${perLine}u * ${width}u;
+        if (line < sizes.m && at < sizes.k) { value = a[(base_a + line * sizes.k + at) / ${width}u]; }
+        let to = ${index} % ${perLine}u * ${width * stride}u + ${index} / ${perLine}u;`;
+    const step = transposeA ? 1 : stride;
+    const stores = vectorA
+      ? range(4).map((e) => `tile_a[to + ${e * step}u] = value[${e}];`).join(" ")
+      : "tile_a[to] = value;";
+    return `var value = ${vectorA ? "vec4f()" : "0.0"}; ${load} ${stores}`;
+  });
+}
+
+/** Copies the tile of `b` to workgroup memory, four columns to an element, zero outside the matrix. */
+function stageB({ transposeB, vectorB, tile }: TiledVariant, threads: number): string {
+  const width = vectorB ? 4 : 1;
+  const perLine = (transposeB ? tile.k : tile.n) / width;
+  const lines = transposeB ? tile.n : tile.k;
+  const vectors = tile.n / 4;
+  return eachLoad(lines * perLine, threads, (index) => {
+    const load = transposeB
+      ? `let line = ${index} / ${perLine}u; let at = ${index} % ${perLine}u * ${width}u;
+        if (first_column + line < sizes.n && k + at < sizes.k) {
+          value = b[(base_b + (first_column + line) * sizes.k + k + at) / ${width}u];
+        }`
+      : `let line = ${index} / ${perLine}u; let at = ${index} % ${perLine}u * ${width}u;
+        if (k + line < sizes.k && first_column + at < sizes.n) {
+          value = b[(base_b + (k + line) * sizes.n + first_column + at) / ${width}u];
+        }`;
+    const stores = transposeB
+      ? range(width).map((e) =>
+        `tile_b[(at + ${e}u) * ${vectors}u + line / 4u][line % 4u] = ${vectorB ? `value[${e}]` : "value"};`
+      ).join(" ")
+      : vectorB
+      ? `tile_b[line * ${vectors}u + at / 4u] = value;`
+      : `tile_b[line * ${vectors}u + at / 4u][at % 4u] = value;`;
+    return `var value = ${vectorB ? "vec4f()" : "0.0"}; ${load} ${stores}`;
+  });
+}
+
+/** Shares `count` loads among the threads; the last round is guarded when they don't divide evenly. */
+function eachLoad(count: number, threads: number, body: (index: string) => string): string {
+  return range(Math.ceil(count / threads)).map((round) => {
+    const guard = (round + 1) * threads > count ? `if (thread < ${count - round * threads}u) ` : "";
+    return `    ${guard}{ let index = thread + ${round * threads}u; ${body("index")} }`;
+  }).join("\n");
+}
+
+/** One step of depth, as straight-line code: loops and indexed private arrays cost more here than the arithmetic. */
+function multiply({ m, n, threadRows, threadVectors }: Tile, columns: number, k: number): string {
+  const loads = range(threadVectors).map((j) => `let b${j} = tile_b[${k * n / 4 + j * columns}u + column];`);
+  const products = range(threadRows).map((i) => {
+    const sums = range(threadVectors).map((j) => `sum_${i}_${j} = fma(vec4f(a${i}), b${j}, sum_${i}_${j});`);
+    return `let a${i} = tile_a[${k * (m + PADDING)}u + row * ${threadRows}u + ${i}u]; ${sums.join(" ")}`;
+  });
+  return `    { ${loads.join(" ")}\n      ${products.join("\n      ")} }`;
+}
+
+function store({ tile, vectorC, add }: TiledVariant, columns: number): string {
+  const combine = (at: string, value: string) => {
+    const added = add === "nothing" ? "" : add === "result" ? ` + c[${at}]` : ` + residual[${at}]`;
+    return `c[${at}] = ${value}${added};`;
+  };
+  return range(tile.threadRows).map((i) => {
+    const writes = range(tile.threadVectors).map((j) => {
+      const first = `first_column + (column + ${j * columns}u) * 4u`;
+      const at = `base_c + at_row * sizes.n + ${first}`;
+      if (vectorC) return `if (${first} < sizes.n) { ${combine(`(${at}) / 4u`, `sum_${i}_${j}`)} }`;
+      return range(4).map((e) =>
+        `if (${first} + ${e}u < sizes.n) { ${combine(`${at} + ${e}u`, `sum_${i}_${j}[${e}]`)} }`
+      ).join(" ");
+    });
+    return `  { let at_row = first_row + row * ${tile.threadRows}u + ${i}u; if (at_row < sizes.m) { ${writes.join(" ")} } }`;
+  }).join("\n");
+}

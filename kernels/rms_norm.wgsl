@@ -1,0 +1,32 @@
+// y = x · rsqrt(mean(x²) + ε) · weight, a row at a time; the factor is kept for the backward pass.
+override VECTORS: u32; // vec4s in a row
+override LANES: u32; // threads that share a row
+override EPSILON: f32;
+
+struct Sizes { rows: u32 }
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> factors: array<f32>;
+@group(0) @binding(4) var<uniform> sizes: Sizes;
+
+var<workgroup> partial: array<f32, 64>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let row = group.x * (64u / LANES) + thread / LANES;
+  let lane = thread % LANES;
+  let at = min(row, sizes.rows - 1u) * VECTORS;
+  var sum = 0.0;
+  for (var v = lane; v < VECTORS; v += LANES) { sum += dot(x[at + v], x[at + v]); }
+  partial[thread] = sum;
+  for (var step = LANES / 2u; step > 0u; step /= 2u) {
+    workgroupBarrier();
+    if (lane < step) { partial[thread] += partial[thread + step]; }
+  }
+  if (LANES > 1u) { workgroupBarrier(); }
+  let factor = inverseSqrt(partial[thread - lane] / f32(VECTORS * 4u) + EPSILON);
+  if (row >= sizes.rows) { return; }
+  for (var v = lane; v < VECTORS; v += LANES) { y[at + v] = x[at + v] * factor * weight[v]; }
+  if (lane == 0u) { factors[row] = factor; }
+}

@@ -1,0 +1,31 @@
+/** How many threads share a row in the kernels that reduce over rows. */
+import type { Device } from "./device.ts";
+
+/** Threads in a workgroup of a row kernel. */
+export const ROW_THREADS = 64;
+
+/**
+ * Threads for each row of `width` elements: several on a GPU, where neighbours should read neighbouring memory; one on a
+ * software adapter, where barriers cost more than strided reads.
+ */
+export function lanesPerRow(device: Device, width: number): number {
+  if (device.software) return 1;
+  let lanes = 1;
+  while (lanes < ROW_THREADS && lanes * 4 < width) lanes *= 2;
+  return lanes;
+}
+
+/** Workgroups that cover `rows` rows. */
+export function rowGroups(rows: number, lanes: number): number {
+  return Math.ceil(rows / (ROW_THREADS / lanes));
+}
+
+/** Threads of an element-wise kernel's workgroup. */
+export const ELEMENT_THREADS = 64;
+
+/** Workgroups along x and y that cover `count` threads; a dimension never exceeds WebGPU's 65,535. */
+export function elementGroups(count: number): [number, number] {
+  const groups = Math.ceil(count / ELEMENT_THREADS);
+  const x = Math.min(groups, 32768);
+  return [x, Math.ceil(groups / x)];
+}

@@ -1,0 +1,46 @@
+/** Sums of token values over their sequences. */
+import { differentiate, dispatch, type Graph, temporary } from "./graph.ts";
+import { lanesPerRow, rowGroups } from "./rows.ts";
+import sumsWgsl from "./sequence_sums.wgsl" with { type: "text" };
+import gradientWgsl from "./sequence_sums_gradient.wgsl" with { type: "text" };
+import type { Tensor } from "./tensor.ts";
+
+/**
+ * Σ of `x` over each sequence's slots, in order.
+ *
+ * @param x [slots], one value a completion token.
+ * @param options.starts u32 [sequences + 1]: where each sequence starts.
+ * @param options.sequenceOf u32 [slots]: the sequence of each slot; `sequences` or more for padding.
+ * @returns [sequences].
+ */
+export function sequenceSums(
+  graph: Graph,
+  x: Tensor,
+  { starts, sequenceOf }: { starts: Tensor; sequenceOf: Tensor },
+): Tensor {
+  const sequences = starts.shape[0]! - 1;
+  const slots = x.shape[0]!;
+  const lanes = lanesPerRow(graph.device, slots / sequences);
+  const sums = temporary([sequences], "sequence sums");
+  dispatch(graph, {
+    kernel: { label: "sequence sums", code: sumsWgsl, constants: { LANES: lanes } },
+    bindings: [[x, "read"], [starts, "read"], [sums, "write"]],
+    uniforms: [sequences],
+    workgroups: [rowGroups(sequences, lanes)],
+  });
+  differentiate(graph, {
+    output: sums,
+    inputs: [x],
+    rule: (gradient, gradients) => {
+      const dx = temporary(x.shape, "token gradient");
+      dispatch(graph, {
+        kernel: { label: "sequence sums gradient", code: gradientWgsl },
+        bindings: [[sequenceOf, "read"], [gradient, "read"], [dx, "write"]],
+        uniforms: [slots, sequences],
+        workgroups: [Math.ceil(slots / 64)],
+      });
+      gradients.set(x, dx);
+    },
+  });
+  return sums;
+}

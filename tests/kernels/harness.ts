@@ -1,0 +1,92 @@
+/** What the kernel tests share: one device, seeded numbers, running a graph once, comparing with float64. */
+import { assert } from "@std/assert";
+import { ensureAdapter } from "../../cli/adapter.ts";
+import { createStorage, type Device, requestDevice } from "../../kernels/device.ts";
+import type { Graph } from "../../kernels/graph.ts";
+import { input } from "../../kernels/graph.ts";
+import { compile } from "../../kernels/program.ts";
+import { externalTensor, sizeOf, type Tensor } from "../../kernels/tensor.ts";
+
+let device: Promise<Device> | undefined;
+
+/** The device that all kernel tests of a file use. */
+export function testDevice(): Promise<Device> {
+  return device ??= ensureAdapter().then(requestDevice);
+}
+
+/** Numbers in (−scale, scale), the same for the same seed. */
+export function randomValues(count: number, options: { seed: number; scale?: number }): Float32Array<ArrayBuffer> {
+  const { seed, scale = 1 } = options;
+  let state = (seed * 2654435761 + 1) >>> 0;
+  return Float32Array.from({ length: count }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return ((state >>> 8) / 2 ** 23 - 1) * scale;
+  });
+}
+
+/** A tensor in a buffer of its own, filled with `values`. */
+export function filled(
+  device: Device,
+  values: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>,
+  options: { shape: readonly number[]; gradient?: Tensor; label?: string },
+): Tensor {
+  const { shape, gradient, label = "test" } = options;
+  assert(values.length === sizeOf(shape), `${values.length} values for [${shape}]`);
+  const buffer = createStorage(device, { size: values.byteLength, label });
+  device.gpu.queue.writeBuffer(buffer, 0, values);
+  const dtype = values instanceof Float32Array ? "f32" : "i32";
+  return externalTensor(buffer, { shape, dtype, label, ...(gradient ? { gradient } : {}) });
+}
+
+/** A zeroed tensor in a buffer of its own. */
+export function zeros(device: Device, shape: readonly number[]): Tensor {
+  return filled(device, new Float32Array(sizeOf(shape)), { shape });
+}
+
+/** A trainable tensor: values, and a zeroed gradient. */
+export function trainable(device: Device, values: Float32Array<ArrayBuffer>, shape: readonly number[]): Tensor {
+  return filled(device, values, { shape, gradient: zeros(device, shape) });
+}
+
+/** Declares an input of the graph and remembers what to write to it. */
+export function filledInput(
+  graph: Graph,
+  name: string,
+  options: { values: ArrayLike<number>; shape: readonly number[]; dtype?: "f32" | "i32" },
+): Tensor {
+  const { values, shape, dtype = "i32" } = options;
+  const tensor = input(graph, name, { shape, dtype });
+  pendingInputs.set(tensor, values);
+  return tensor;
+}
+
+const pendingInputs = new Map<Tensor, ArrayLike<number>>();
+
+/** Compiles and runs a graph once; returns its outputs. */
+export async function runOnce(graph: Graph): Promise<Record<string, Float32Array>> {
+  const [program] = await compile(graph.device, { graphs: [graph] });
+  for (const [name, tensor] of graph.inputs) {
+    const values = pendingInputs.get(tensor);
+    if (values !== undefined) program!.inputs[name]!.set(values);
+  }
+  return await program!.run().read();
+}
+
+/** Fails unless |actual − expected| ≤ tolerance × the largest |expected| (at least 1e-6), everywhere. */
+export function assertClose(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  options: { tolerance: number; what: string },
+): void {
+  const { tolerance, what } = options;
+  assert(actual.length === expected.length, `${what}: ${actual.length} values, wanted ${expected.length}`);
+  let scale = 1e-6;
+  for (let i = 0; i < expected.length; i++) scale = Math.max(scale, Math.abs(expected[i]!));
+  for (let i = 0; i < expected.length; i++) {
+    const error = Math.abs(actual[i]! - expected[i]!);
+    assert(
+      error <= tolerance * scale,
+      `${what}[${i}] is ${actual[i]}, wanted ${expected[i]}: off by ${error}, ${error / scale} of the largest ${scale}`,
+    );
+  }
+}
