@@ -1,0 +1,129 @@
+/**
+ * What each command can be told: its sections, and the keys that belong elsewhere.
+ *
+ * @module
+ */
+import * as v from "valibot";
+import type { CamelKeys } from "./case.ts";
+import { lossSection, referenceSection } from "./loss_keys.ts";
+import {
+  batchSize,
+  fileOutputSection,
+  generationSection,
+  memoryLimit,
+  modelSection,
+  promptDataSection,
+  promptText,
+  readModelSection,
+  runOutputSection,
+  samplingSection,
+  scoreDataSection,
+  sftTrainingSection,
+  trainDataSection,
+  trainingSection,
+} from "./sections.ts";
+
+const trainSchema = v.object({
+  model: modelSection,
+  data: trainDataSection,
+  loss: lossSection,
+  reference: referenceSection,
+  training: trainingSection,
+  output: runOutputSection,
+  generation: samplingSection,
+});
+
+const sftSchema = v.object({
+  model: modelSection,
+  data: trainDataSection,
+  training: sftTrainingSection,
+  output: runOutputSection,
+  generation: samplingSection,
+});
+
+const scoreSchema = v.object({
+  model: readModelSection,
+  data: scoreDataSection,
+  batch_size: batchSize,
+  memory_limit: memoryLimit,
+  output: fileOutputSection,
+});
+
+const generateSchema = v.object({
+  model: readModelSection,
+  prompt: promptText,
+  data: promptDataSection,
+  generation: generationSection,
+  output: fileOutputSection,
+});
+
+/** The configuration of `train`, every default filled in. */
+export type TrainConfig = CamelKeys<v.InferOutput<typeof trainSchema>>;
+/** The configuration of `sft`, every default filled in. */
+export type SftConfig = CamelKeys<v.InferOutput<typeof sftSchema>>;
+/** The configuration of `score`, every default filled in. */
+export type ScoreConfig = CamelKeys<v.InferOutput<typeof scoreSchema>>;
+/** The configuration of `generate`, every default filled in. */
+export type GenerateConfig = CamelKeys<v.InferOutput<typeof generateSchema>>;
+
+/** One loss of a run with its weight; a run minimizes the weighted sum of its terms. */
+export type LossTerm = TrainConfig["loss"][number];
+/** What the policy is compared with, and how that moves. */
+export type ReferenceConfig = TrainConfig["reference"];
+
+/** The configuration of each command. */
+export interface CommandConfigs {
+  train: TrainConfig;
+  sft: SftConfig;
+  score: ScoreConfig;
+  generate: GenerateConfig;
+}
+
+/** The name of a command that takes a configuration. */
+export type Command = keyof CommandConfigs;
+
+/** What a command can be told. */
+export interface CommandKeys {
+  /** Checks a configuration with snake_case keys and fills in defaults. */
+  schema: v.GenericSchema;
+  /** Keys that one may expect to find here, and what to do instead. */
+  elsewhere: Readonly<Record<string, string>>;
+}
+
+const SAMPLE_LENGTH = "output.sample_tokens sets the length of a run's samples";
+
+/** The keys of every command. */
+export const COMMANDS: Readonly<Record<Command, CommandKeys>> = {
+  train: {
+    schema: trainSchema,
+    elsewhere: { "generation.max_tokens": SAMPLE_LENGTH },
+  },
+  sft: {
+    schema: sftSchema,
+    elsewhere: {
+      loss: "sft has one loss, the cross-entropy of the completion; other losses are for train",
+      reference: "sft compares with no reference; train does",
+      "training.initial_every": "sft has no rewards to measure; train does",
+      "generation.max_tokens": SAMPLE_LENGTH,
+    },
+  },
+  score: {
+    schema: scoreSchema,
+    elsewhere: {
+      "data.train": "score reads data.records",
+      "output.directory": "score writes one file, output.file",
+      "training.batch_size": "score has batch_size without a section",
+      "training.memory_limit": "score has memory_limit without a section",
+      "model.dtype": "score writes no model",
+    },
+  },
+  generate: {
+    schema: generateSchema,
+    elsewhere: {
+      "data.prompt": "generate has prompt without a section",
+      "output.directory": "generate writes one file, output.file",
+      "output.sample_tokens": "generate has generation.max_tokens",
+      "model.dtype": "generate writes no model",
+    },
+  },
+};
