@@ -6,10 +6,12 @@
 
 /** A mistake that its user can mend; the message says how, so no stack is shown. */
 export class UserError extends Error {
+  /** The error's name. */
   override readonly name = "UserError";
   /** What the process exits with. */
   readonly exitCode: number;
 
+  /** Creates the error from its whole message; the exit code is 1 by default. */
   constructor(message: string, options: { exitCode?: number; cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.exitCode = options.exitCode ?? 1;

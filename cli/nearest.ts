@@ -27,7 +27,7 @@ export function didYouMean(name: string, known: readonly string[], prefix = ""):
 
 // batchSize, batch-size and batch_size are one name to a reader.
 function plain(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter}`).toLowerCase().replaceAll("-", "_");
+  return name.replace(/([a-z0-9])([A-Z])/g, "$1_$2").toLowerCase().replaceAll("-", "_");
 }
 
 function lastPart(name: string): string {

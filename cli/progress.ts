@@ -54,21 +54,26 @@ const PLAIN_LINE_MILLISECONDS = 10_000;
 const DEFAULT_COLUMNS = 80;
 const LONGEST_BAR = 24;
 const SHORTEST_BAR = 8;
+// The percentage and the loss; the others give way to the bar.
+const PARTS_BEFORE_BAR = 2;
 const GAP = "  ";
 const CLEAR_LINE = "\r\x1b[K";
 
 /**
  * Draws a state as one line of at most `width` characters with a bar in it.
  *
- * Where the line is narrow the bar shrinks first, then parts go, the least important first; the step stays.
+ * Where the line is narrow the bar shrinks, then parts go, the least important first, then the bar; the step stays.
  */
 export function renderProgress(state: ProgressState, width: number, { color = false } = {}): string {
   const counter = `${state.step}/${state.total}`;
   const parts = measures(state);
-  while (parts.length > 0 && lengthOf([counter, ...parts]) > width) parts.pop();
-  const room = width - lengthOf([counter, ...parts, ""]);
-  if (room < SHORTEST_BAR) return [counter, ...parts].join(GAP).slice(0, Math.max(0, width));
-  return [counter, renderBar(state, Math.min(room, LONGEST_BAR), color), ...parts].join(GAP);
+  const room = () => width - [counter, "", ...parts].join(GAP).length;
+  while (parts.length > PARTS_BEFORE_BAR && room() < SHORTEST_BAR) parts.pop();
+  if (room() >= SHORTEST_BAR) {
+    return [counter, renderBar(state, Math.min(room(), LONGEST_BAR), color), ...parts].join(GAP);
+  }
+  while (parts.length > 0 && [counter, ...parts].join(GAP).length > width) parts.pop();
+  return [counter, ...parts].join(GAP).slice(0, Math.max(0, width));
 }
 
 /** Draws a state as one plain line, for a log. */
@@ -83,12 +88,8 @@ function measures(state: ProgressState): string[] {
   if (loss !== undefined) parts.push(`loss ${loss.toFixed(4)}`);
   if (secondsLeft !== undefined) parts.push(`${formatDuration(secondsLeft)} left`);
   if (margin !== undefined) parts.push(`margin ${margin.toFixed(3)}`);
-  if (tokensPerSecond !== undefined) parts.push(`${formatCount(tokensPerSecond)} tokens/s`);
+  if (tokensPerSecond !== undefined) parts.push(`${formatCount(tokensPerSecond)} tok/s`);
   return parts;
-}
-
-function lengthOf(parts: readonly string[]): number {
-  return parts.join(GAP).length;
 }
 
 function renderBar(state: ProgressState, length: number, color: boolean): string {

@@ -73,9 +73,13 @@ export type ReferenceConfig = TrainConfig["reference"];
 
 /** The configuration of each command. */
 export interface CommandConfigs {
+  /** Of preference training. */
   train: TrainConfig;
+  /** Of supervised fine-tuning. */
   sft: SftConfig;
+  /** Of scoring records. */
   score: ScoreConfig;
+  /** Of answering prompts. */
   generate: GenerateConfig;
 }
 

@@ -37,9 +37,13 @@ export interface KeyInfo {
 
 /** Limits of a number; `above` and `below` exclude their limit, `min` and `max` include it. */
 export interface Bounds {
+  /** What the number exceeds. */
   above?: number;
+  /** The least number. */
   min?: number;
+  /** What the number stays below. */
   below?: number;
+  /** The greatest number. */
   max?: number;
 }
 
