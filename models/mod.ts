@@ -1,0 +1,20 @@
+/**
+ * Models: Llama as a pure function over tensors, its weights in and out of Hugging Face files, and generation.
+ *
+ * @module
+ */
+export * from "./files/mod.ts";
+export {
+  type Attend,
+  attendWithin,
+  type FusedParameter,
+  llama,
+  llamaFinalNorm,
+  llamaHead,
+  type LlamaInputs,
+  llamaParameters,
+  type Weights,
+} from "./llama.ts";
+export { type BatchInputs, batchInputs, type BatchSizes, completionLogProbs } from "./log_probs.ts";
+export { rotaryTables } from "./rotary_tables.ts";
+export { type DeviceTensor, readBuffer, type ReadTensor, uploadWeights, weightTensors } from "./weights.ts";

@@ -1,0 +1,318 @@
+/** The engine: everything of a run that lives on the device, and the programs that move it one step on. */
+import type { BatchShape, PackedBatch } from "../data/pack.ts";
+import type { CompiledLoss } from "../losses/compile.ts";
+import { createStorage, type Device } from "../kernels/device.ts";
+import { backward, createGraph, type Graph, input, output } from "../kernels/graph.ts";
+import { adamw, type AdamwOptions, gradientNorm, mixParameters } from "../kernels/optimizer.ts";
+import {
+  clearParameters,
+  copyParameters,
+  createParameters,
+  layoutParameters,
+  maximumSegmentBytes,
+  type ParameterLayout,
+  type ParameterSet,
+} from "../kernels/parameters.ts";
+import { mismatchedTerms, preferenceLoss } from "../kernels/preference_loss.ts";
+import { compile, type PendingRun, type Program } from "../kernels/program.ts";
+import { externalTensor, type Tensor } from "../kernels/tensor.ts";
+import type { LlamaConfig } from "../models/files/llama_config.ts";
+import { llamaParameters, type Weights } from "../models/llama.ts";
+import { type BatchInputs, batchInputs, completionLogProbs } from "../models/log_probs.ts";
+import { rotaryTables } from "../models/rotary_tables.ts";
+
+/** The three policies of a Trust Region run. */
+export type PolicyName = "policy" | "reference" | "initial";
+
+/** What an engine is built for. */
+export interface EngineOptions {
+  /** The model's architecture. */
+  config: LlamaConfig;
+  /** The loss, compiled. */
+  loss: CompiledLoss;
+  /** Completions in a record: two for pairs, one for unpaired and SFT records. */
+  sequencesPerRecord: 1 | 2;
+  /** No reference at all, one that stays, or one that follows the policy (then the initial one is kept beside it). */
+  reference: "none" | "frozen" | "moving";
+  /** AdamW's constants and the gradient's largest norm. */
+  optimizer: AdamwOptions & { maxGradNorm: number | null };
+  /** Shapes of the training and evaluation batches. */
+  shapes: readonly BatchShape[];
+  /** Shapes of the batches of mismatched sequences, for losses that need them. */
+  mismatchedShapes?: readonly BatchShape[];
+  /** Also build what {@linkcode Engine.accumulateSeeded} needs. */
+  seeded?: boolean;
+  /** The longest sequence, in tokens. */
+  maxLength: number;
+  /** Refuse to take more device memory than this, in bytes. */
+  memoryLimit?: number;
+}
+
+/** What the loss of a micro-batch is divided by: all of the optimizer step counts, not the micro-batch. */
+export interface StepShares {
+  /** Records in the optimizer step. */
+  readonly stepRecords: number;
+  /** Chosen completion tokens in the optimizer step. */
+  readonly stepTokens: number;
+}
+
+/** Parameter sets of a run. */
+export interface EngineSets {
+  /** What is trained. */
+  readonly policy: ParameterSet;
+  /** What it is compared with; null for losses without a reference. */
+  readonly reference: ParameterSet | null;
+  /** The reference as it was at step 0; null unless the reference moves. */
+  readonly initial: ParameterSet | null;
+  /** Sum of the gradients of the step's micro-batches. */
+  readonly gradients: ParameterSet;
+  /** AdamW's first moments. */
+  readonly first: ParameterSet;
+  /** AdamW's second moments. */
+  readonly second: ParameterSet;
+}
+
+/** Device memory of a run, in bytes, known before it starts. */
+export interface EngineMemory {
+  /** Each parameter set. */
+  readonly sets: Readonly<Record<string, number>>;
+  /** Activations, shared by all programs. */
+  readonly temporaries: number;
+  /** Inputs, outputs and uniforms. */
+  readonly transfers: number;
+  /** All of it. */
+  readonly total: number;
+}
+
+/** A run's state on the device and what can be done with it. */
+export interface Engine {
+  /** The device. */
+  readonly device: Device;
+  /** The parameter sets. */
+  readonly sets: EngineSets;
+  /** What it takes. */
+  readonly memory: EngineMemory;
+  /** Programs by name, for profiles. */
+  readonly programs: ReadonlyMap<string, Program>;
+  /** Makes the reference, and the initial one, copies of the policy. */
+  copyPolicyToReference(): void;
+  /** Makes the initial reference a copy of the reference. */
+  copyReferenceToInitial(): void;
+  /** Clears what the micro-batches of a step add to. */
+  beginStep(): void;
+  /** Adds the gradient of a micro-batch. Outputs: `policy` and `reference` [sequences], `losses` [records]. */
+  accumulate(batch: PackedBatch, options: StepShares & { shape: BatchShape; records: number }): PendingRun;
+  /** Adds the gradient of a micro-batch whose derivative by each summed log-prob is given. */
+  accumulateSeeded(batch: PackedBatch, options: { shape: BatchShape; derivatives: ArrayLike<number> }): PendingRun;
+  /** Adds to the step's mismatched statistics. Outputs: `policy` and `reference` [sequences]. */
+  accumulateMismatched(batch: PackedBatch, options: StepShares & { shape: BatchShape; records: number }): PendingRun;
+  /** One AdamW step from the accumulated gradient. Output: `norm` [norm, clip factor, 1 if finite, 0]. */
+  update(options: { learningRate: number; step: number }): PendingRun;
+  /** Moves the reference: θ_ref ← α θ + (1 − α) θ_ref. */
+  moveReference(alpha: number): PendingRun;
+  /** Log-probs of a batch under one of the policies. Outputs: `token` [slots], `sequence` [sequences]. */
+  score(batch: PackedBatch, options: { policy: PolicyName; shape: BatchShape }): PendingRun;
+}
+
+/** Names a program of a shape. */
+const programName = (kind: string, { rows, slots }: BatchShape) => `${kind} ${rows}×${slots}`;
+
+/**
+ * Allocates the run's state and compiles its programs. The weights are zero until they are uploaded.
+ *
+ * @throws If the memory needed exceeds the limit or the device; the message says how much that is.
+ */
+export async function createEngine(device: Device, options: EngineOptions): Promise<Engine> {
+  const { config, loss, optimizer } = options;
+  const layout = layoutParameters(llamaParameters(config), { maximumBytes: maximumSegmentBytes(device) });
+  const sets = await createSets(device, layout, options.reference);
+  const setBytes = Object.fromEntries(
+    Object.entries(sets).flatMap(([name, set]) => set === null ? [] : [[name, (set as ParameterSet).bytes]]),
+  );
+  const mismatchedSums = externalTensor(createStorage(device, { size: 16, label: "mismatched sums" }), { shape: [4] });
+  const graphs = buildGraphs(device, { options, sets, mismatchedSums });
+  const reserved = Object.values(setBytes).reduce((sum, bytes) => sum + bytes, 0);
+  const compiled = await compile(device, {
+    graphs: [...graphs.values()],
+    reserved,
+    ...(options.memoryLimit === undefined ? {} : { memoryLimit: options.memoryLimit }),
+  });
+  const programs = new Map([...graphs.keys()].map((name, i) => [name, compiled[i]!]));
+  const { temporaries, transfers } = compiled[0]!.memory;
+
+  const program = (name: string): Program => {
+    const found = programs.get(name);
+    if (found === undefined) throw new Error(`The engine has no program "${name}"; it was not built for this`);
+    return found;
+  };
+  const load = (name: string, batch: PackedBatch): Program => {
+    const found = program(name);
+    for (const [key, values] of Object.entries(batch)) found.inputs[key]?.set(values);
+    return found;
+  };
+  const setShares = ({ inputs }: Program, { stepRecords, stepTokens, records }: StepShares & { records: number }) => {
+    inputs.shares!.set([1 / stepRecords, 1 / stepTokens, records, 1 / stepRecords]);
+  };
+
+  return {
+    device,
+    sets,
+    memory: { sets: setBytes, temporaries, transfers, total: reserved + temporaries + transfers },
+    programs,
+    copyPolicyToReference() {
+      if (sets.reference !== null) copyParameters(device, { from: sets.policy, to: sets.reference });
+      if (sets.initial !== null) copyParameters(device, { from: sets.policy, to: sets.initial });
+    },
+    copyReferenceToInitial() {
+      if (sets.initial !== null) copyParameters(device, { from: sets.reference!, to: sets.initial });
+    },
+    beginStep() {
+      clearParameters(device, sets.gradients);
+      if (loss.needs.mismatched) device.gpu.queue.writeBuffer(mismatchedSums.storage.buffer!, 0, new Float32Array(4));
+    },
+    accumulate(batch, { shape, ...shares }) {
+      const found = load(programName("train", shape), batch);
+      setShares(found, shares);
+      return found.run();
+    },
+    accumulateSeeded(batch, { shape, derivatives }) {
+      const found = load(programName("seeded", shape), batch);
+      found.inputs.derivatives!.set(derivatives);
+      return found.run();
+    },
+    accumulateMismatched(batch, { shape, ...shares }) {
+      const found = load(programName("mismatched", shape), batch);
+      setShares(found, shares);
+      return found.run();
+    },
+    update({ learningRate, step }) {
+      const found = program("update");
+      const [beta1, beta2] = optimizer.betas;
+      found.inputs.step!.set([learningRate, 1 - beta1 ** step, 1 - beta2 ** step, 0]);
+      return found.run();
+    },
+    moveReference(alpha) {
+      const found = program("move reference");
+      found.inputs.alpha!.set([alpha, 0, 0, 0]);
+      return found.run();
+    },
+    score(batch, { policy, shape }) {
+      const known = policy === "initial" && sets.initial === null ? "reference" : policy;
+      return load(programName(known, shape), batch).run();
+    },
+  };
+}
+
+async function createSets(
+  device: Device,
+  layout: ParameterLayout,
+  reference: EngineOptions["reference"],
+): Promise<EngineSets> {
+  const create = (label: string, gradients?: ParameterSet) =>
+    createParameters(device, { layout, label, ...(gradients ? { gradients } : {}) });
+  const gradients = await create("gradients");
+  return {
+    gradients,
+    policy: await create("policy", gradients),
+    reference: reference === "none" ? null : await create("reference"),
+    initial: reference === "moving" ? await create("initial reference") : null,
+    first: await create("first moments"),
+    second: await create("second moments"),
+  };
+}
+
+/** Records the graph of every program of a run, by name. */
+function buildGraphs(
+  device: Device,
+  { options, sets, mismatchedSums }: { options: EngineOptions; sets: EngineSets; mismatchedSums: Tensor },
+): Map<string, Graph> {
+  const { config, loss, optimizer, sequencesPerRecord, maxLength } = options;
+  const tables = rotaryTables(device, config, { positions: maxLength });
+  const graphs = new Map<string, Graph>();
+  const build = (name: string, record: (graph: Graph) => void) => {
+    if (graphs.has(name)) return;
+    const graph = createGraph(device);
+    record(graph);
+    graphs.set(name, graph);
+  };
+  const logProbs = (graph: Graph, weights: Weights, batch: BatchInputs) =>
+    completionLogProbs(graph, weights, { config, batch, tables });
+
+  for (const shape of options.shapes) {
+    const records = shape.sequences / sequencesPerRecord;
+    build(programName("train", shape), (graph) => {
+      const batch = batchInputs(graph, shape);
+      // The reference first: its activations are gone before the policy's, which backward needs, are made.
+      const reference = loss.needs.reference && sets.reference !== null
+        ? logProbs(graph, sets.reference.tensors, batch).sequence
+        : undefined;
+      const policy = logProbs(graph, sets.policy.tensors, batch).sequence;
+      const losses = preferenceLoss(graph, policy, {
+        formula: loss,
+        sequencesPerRecord,
+        lengths: batch.lengths,
+        labels: input(graph, "labels", { shape: [records] }),
+        shares: input(graph, "shares", { shape: [4] }),
+        ...(reference ? { reference } : {}),
+        ...(loss.needs.mismatched ? { mismatched: mismatchedSums } : {}),
+      });
+      backward(graph, new Map([[losses, losses]]));
+      output(graph, "policy", policy);
+      if (reference !== undefined) output(graph, "reference", reference);
+      output(graph, "losses", losses);
+    });
+    if (options.seeded) {
+      build(programName("seeded", shape), (graph) => {
+        const batch = batchInputs(graph, shape);
+        const derivatives = input(graph, "derivatives", { shape: [shape.sequences] });
+        const policy = logProbs(graph, sets.policy.tensors, batch).sequence;
+        backward(graph, new Map([[policy, derivatives]]));
+        output(graph, "policy", policy);
+      });
+    }
+    for (const name of ["policy", "reference", "initial"] as const) {
+      const set = sets[name];
+      if (set === null) continue;
+      build(programName(name, shape), (graph) => {
+        const { token, sequence } = logProbs(graph, forwardOnly(set), batchInputs(graph, shape));
+        output(graph, "token", token);
+        output(graph, "sequence", sequence);
+      });
+    }
+  }
+  for (const shape of loss.needs.mismatched ? options.mismatchedShapes ?? [] : []) {
+    build(programName("mismatched", shape), (graph) => {
+      const batch = batchInputs(graph, shape);
+      const reference = logProbs(graph, sets.reference!.tensors, batch).sequence;
+      const policy = logProbs(graph, forwardOnly(sets.policy), batch).sequence;
+      mismatchedTerms(graph, policy, {
+        formula: loss,
+        reference,
+        lengths: batch.lengths,
+        shares: input(graph, "shares", { shape: [4] }),
+        into: mismatchedSums,
+      });
+      output(graph, "policy", policy);
+      output(graph, "reference", reference);
+    });
+  }
+  build("update", (graph) => {
+    const step = input(graph, "step", { shape: [4] });
+    const norm = gradientNorm(graph, sets.gradients, { limit: optimizer.maxGradNorm });
+    const { policy: parameters, gradients, first, second } = sets;
+    adamw(graph, { parameters, gradients, first, second }, { ...optimizer, step, norm });
+    output(graph, "norm", norm);
+  });
+  if (sets.initial !== null) {
+    build("move reference", (graph) => {
+      const alpha = input(graph, "alpha", { shape: [4] });
+      mixParameters(graph, { reference: sets.reference!, policy: sets.policy }, { alpha });
+    });
+  }
+  return graphs;
+}
+
+/** The weights of a set without their gradient tensors, so that nothing is kept for a backward pass. */
+function forwardOnly(set: ParameterSet): Weights {
+  return new Map([...set.tensors].map(([name, { gradient: _, ...tensor }]) => [name, tensor]));
+}
