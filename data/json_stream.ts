@@ -67,27 +67,19 @@ async function* splitLines(
   { file, gzip }: Required<JsonStreamOptions>,
 ): AsyncGenerator<string> {
   const unpacked = gzip ? bytes.pipeThrough(new DecompressionStream("gzip")) : bytes;
-  const chunks = unpacked.pipeThrough(new TextDecoderStream("utf-8", { fatal: true }))
-    [Symbol.asyncIterator]();
   let rest = "";
-  while (true) {
-    const { done, value } = await readChunk();
-    if (done) break;
-    const lines = (rest + value).split("\n");
-    rest = lines.pop()!;
-    yield* lines;
+  try {
+    for await (const chunk of unpacked.pipeThrough(new TextDecoderStream("utf-8", { fatal: true }))) {
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop()!;
+      yield* lines;
+    }
+  } catch (cause) {
+    const wanted = gzip ? "gzip-compressed UTF-8 text" : "UTF-8 text";
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`${file}: not ${wanted} (${reason})`, { cause });
   }
   if (rest !== "") yield rest;
-
-  async function readChunk(): Promise<IteratorResult<string>> {
-    try {
-      return await chunks.next();
-    } catch (cause) {
-      const wanted = gzip ? "gzip-compressed UTF-8 text" : "UTF-8 text";
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new Error(`${file}: not ${wanted} (${reason})`, { cause });
-    }
-  }
 }
 
 function parseJson(text: string, where: string): unknown {

@@ -1,0 +1,25 @@
+/**
+ * Preference data: records of every common form, checked, rendered by the model's chat template, tokenized with an
+ * exact boundary between prompt and completion, cut to length, shuffled and batched.
+ *
+ * @module
+ */
+export * from "./records.ts";
+export { RecordError, type RecordSource } from "./fields.ts";
+export { parseRecord } from "./parse_record.ts";
+export { type SplitPair, splitSharedPrompt } from "./prompt_prefix.ts";
+export { type JsonEntry, type JsonStreamOptions, parseJsonStream } from "./json_stream.ts";
+export { type CollectedRecords, type CollectOptions, collectRecords } from "./collect.ts";
+export { countDropped, describeDropped, type Dropped, type DropReason, type DropTally } from "./tally.ts";
+export * from "./read.ts";
+export * from "./template.ts";
+export * from "./tokenizer.ts";
+export * from "./read_tokenizer.ts";
+export { type EncodedExchange, encodeExchange, type Exchange } from "./encode_exchange.ts";
+export * from "./truncate.ts";
+export * from "./tokenize.ts";
+export * from "./mismatch.ts";
+export * from "./inspect.ts";
+export * from "./random.ts";
+export * from "./shuffle.ts";
+export * from "./position.ts";
