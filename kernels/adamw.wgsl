@@ -25,7 +25,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let v = BETA2 * second[i] + (1.0 - BETA2) * g * g;
   first[i] = m;
   second[i] = v;
-  let move = (m / step.correction1) / (sqrt(v / step.correction2) + EPSILON);
+  let change = (m / step.correction1) / (sqrt(v / step.correction2) + EPSILON);
   let decay = select(0.0, DECAY, i < sizes.decayed);
-  parameter[i] -= step.learning_rate * (decay * parameter[i] + move);
+  parameter[i] -= step.learning_rate * (decay * parameter[i] + change);
 }

@@ -99,6 +99,7 @@ export async function compile(
     what: "the activations of this run",
     allocate: () => slotBytes.map((size, i) => createStorage(device, { size, label: `temporary ${i}` })),
   });
+  await compilePipelines(device, graphs);
   device.gpu.pushErrorScope("validation");
   const programs = graphs.map((graph, i) => build(device, { graph, plan: plans[i]!, slots, memory }));
   const error = await device.gpu.popErrorScope();
@@ -170,7 +171,7 @@ function buildLaunch(
   },
 ): Launch {
   const { kernel, bindings, workgroups: [x, y = 1, z = 1] } = launch;
-  const pipeline = pipelineOf(device, kernel);
+  const pipeline = device.pipelines.get(pipelineKey(kernel))!;
   const entries: GPUBindGroupEntry[] = bindings.map(([tensor], binding) => ({
     binding,
     resource: { ...locate(tensor), size: Math.max(4, bytesOf(tensor)) },
@@ -190,17 +191,25 @@ function buildLaunch(
   };
 }
 
-function pipelineOf(device: Device, kernel: Kernel): GPUComputePipeline {
-  const { label, code, constants = {} } = kernel;
-  const key = `${code}\n${JSON.stringify(constants)}`;
-  let pipeline = device.pipelines.get(key);
-  if (pipeline === undefined) {
+const pipelineKey = ({ code, constants = {} }: Kernel) => `${code}\n${JSON.stringify(constants)}`;
+
+/** Compiles the kernels that the device doesn't have yet; an error names the kernel and the line of its WGSL. */
+async function compilePipelines(device: Device, graphs: readonly Graph[]): Promise<void> {
+  for (const kernel of graphs.flatMap(({ dispatches }) => dispatches.map((launch) => launch.kernel))) {
+    const key = pipelineKey(kernel);
+    if (device.pipelines.has(key)) continue;
+    const { label, code, constants = {} } = kernel;
+    device.gpu.pushErrorScope("validation");
     const module = device.gpu.createShaderModule({ label, code });
-    pipeline = device.gpu.createComputePipeline({ label, layout: "auto", compute: { module, constants } });
+    const invalid = await device.gpu.popErrorScope();
+    if (invalid !== null) throw new Error(`The kernel "${label}" doesn't compile: ${invalid.message}`);
+    device.gpu.pushErrorScope("validation");
+    const pipeline = device.gpu.createComputePipeline({ label, layout: "auto", compute: { module, constants } });
+    const error = await device.gpu.popErrorScope();
+    if (error !== null) throw new Error(`The kernel "${label}" makes no pipeline: ${error.message}`);
     device.pipelines.set(key, pipeline);
     device.counters.pipelines++;
   }
-  return pipeline;
 }
 
 /** One buffer for all inputs, and host arrays of the same layout that are sent with a single write. */
