@@ -14,7 +14,7 @@ import type { WgslHelper } from "./wgsl_helpers.ts";
 
 /** All that is to know about one operator. */
 export interface OperatorRule {
-  /** The value in float64; unused operands are 0. */
+  /** The value in float64; operands that an operator lacks are arbitrary. */
   readonly value: (a: number, b: number, c: number, d: number) => number;
   /** What each operand's adjoint gains, given the adjoint `g` of the result; null where nothing flows. */
   readonly adjoints: (
@@ -95,7 +95,7 @@ export const operatorRules: Readonly<Record<Operator, OperatorRule>> = {
     helper: "loss_log1mexp",
   },
   maximum: {
-    value: Math.max,
+    value: (a, b) => Math.max(a, b),
     // On a tie all of it goes to the first operand: the derivative of max(x, 0) at 0 is 1, as in torch.clamp.
     adjoints: (g, [a, b]) => [
       select({ greater: [b!, a!] }, { then: 0, otherwise: g }),
@@ -105,7 +105,7 @@ export const operatorRules: Readonly<Record<Operator, OperatorRule>> = {
     wgsl: ([a, b]) => `select(${a}, ${b}, ${b} > ${a})`,
   },
   minimum: {
-    value: Math.min,
+    value: (a, b) => Math.min(a, b),
     adjoints: (g, [a, b]) => [
       select({ greater: [a!, b!] }, { then: 0, otherwise: g }),
       select({ greater: [a!, b!] }, { then: g, otherwise: 0 }),

@@ -80,7 +80,11 @@ export function compileTape(expressions: readonly Expression[], inputs: readonly
   };
 
   const outputs = expressions.map(visit);
-  const constants = [...constantValues].map(([slot, value]) => ({ slot, value }));
+  const used = new Set([...outputs, ...instructions.flatMap(({ operands }) => operands)]);
+  const constants = [...constantValues].filter(([slot]) => used.has(slot)).map(([slot, value]) => ({
+    slot,
+    value,
+  }));
   return { inputs, constants, instructions, outputs, slotCount };
 }
 

@@ -91,7 +91,7 @@ export function referenceWarnings(strategy: ReferenceStrategy, { totalSteps }: R
   if (lag > DEGENERATE_LAG) return [];
   return [
     `${subject} trails the policy by only ${
-      lag.toFixed(2)
+      lag.toFixed(1)
     } steps on average: margins stay near 0 and hardly anything ` +
     `regularizes; take a larger every or a smaller alpha`,
   ];
