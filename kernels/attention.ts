@@ -1,6 +1,11 @@
 /** Causal attention over packed sequences, with grouped queries; memory grows linearly with the rows. */
 import deltaWgsl from "./attention_delta.wgsl" with { type: "text" };
 import {
+  subgroupForwardWgsl,
+  subgroupKeyValueGradientWgsl,
+  subgroupQueryGradientWgsl,
+} from "./attention_subgroup.ts";
+import {
   type TiledAttention,
   tiledAttentionWorkgroupBytes,
   tiledForwardWgsl,
@@ -25,6 +30,8 @@ export interface AttentionOptions {
   keyValueHeads: number;
   /** Elements of a head, a multiple of 4. */
   headSize: number;
+  /** Force kernels, for tests and benchmarks. */
+  kernels?: AttentionKernels;
 }
 
 /**
@@ -42,13 +49,13 @@ export function attention(graph: Graph, qkv: Tensor, options: AttentionOptions):
       `attention: qkv is [${qkv.shape}], which doesn't hold ${heads} query and 2 × ${keyValueHeads} key/value heads of ${headSize}`,
     );
   }
-  const shape = chooseTile(graph.device, { heads, keyValueHeads, headSize });
-  const tile = 8 * shape.fragment;
+  const { tile, forward, queryGradient, keyValueGradient } = options.kernels ??
+    chooseKernels(graph.device, { heads, keyValueHeads, headSize });
   const uniforms = [rows, { f32: 1 / Math.sqrt(headSize) }];
   const attended = temporary([rows, heads * headSize], "attention");
   const logSums = temporary([rows, heads], "attention log-sums");
   dispatch(graph, {
-    kernel: { label: "attention", code: tiledForwardWgsl(shape) },
+    kernel: { label: "attention", code: forward },
     bindings: [[qkv, "read"], [spans, "read"], [attended, "write"], [logSums, "write"]],
     uniforms,
     workgroups: [Math.ceil(rows / tile), heads],
@@ -59,7 +66,11 @@ export function attention(graph: Graph, qkv: Tensor, options: AttentionOptions):
     rule: (gradient, gradients) => {
       const deltas = temporary([rows, heads], "attention delta");
       dispatch(graph, {
-        kernel: { label: "attention delta", code: deltaWgsl, constants: { HEADS: heads, VECTORS: headSize / 4 } },
+        kernel: {
+          label: "attention delta",
+          code: deltaWgsl,
+          constants: { HEADS: heads, VECTORS: headSize / 4 },
+        },
         bindings: [[attended, "read"], [gradient, "read"], [deltas, "write"]],
         uniforms: [rows],
         workgroups: [Math.ceil(rows * heads / 64)],
@@ -75,13 +86,13 @@ export function attention(graph: Graph, qkv: Tensor, options: AttentionOptions):
           [qkvGradient, access],
         ] as const;
       dispatch(graph, {
-        kernel: { label: "attention query gradient", code: tiledQueryGradientWgsl(shape) },
+        kernel: { label: "attention query gradient", code: queryGradient },
         bindings: bind("write"),
         uniforms,
         workgroups: [Math.ceil(rows / tile), heads],
       });
       dispatch(graph, {
-        kernel: { label: "attention key/value gradient", code: tiledKeyValueGradientWgsl(shape) },
+        kernel: { label: "attention key/value gradient", code: keyValueGradient },
         bindings: bind("update"),
         uniforms,
         workgroups: [Math.ceil(rows / tile), keyValueHeads],
@@ -92,14 +103,59 @@ export function attention(graph: Graph, qkv: Tensor, options: AttentionOptions):
   return attended;
 }
 
-/** The largest tile whose kernels fit the workgroup memory; drivers don't all check that themselves. */
-function chooseTile(device: Device, shape: Omit<TiledAttention, "fragment">): TiledAttention {
+/** Sources of the three kernels, and how many rows one of their workgroups covers. */
+export interface AttentionKernels {
+  /** Rows of queries, or of keys, in a workgroup. */
+  readonly tile: number;
+  /** The forward pass. */
+  readonly forward: string;
+  /** The queries' gradient. */
+  readonly queryGradient: string;
+  /** The keys' and values' gradients. */
+  readonly keyValueGradient: string;
+}
+
+type HeadShape = Omit<TiledAttention, "fragment">;
+
+/** Registers for every lane on adapters where memory is dear, tiles in workgroup memory elsewhere. */
+function chooseKernels(device: Device, shape: HeadShape): AttentionKernels {
+  return device.software && device.subgroupSize >= 4
+    ? subgroupAttention(device, shape)
+    : tiledAttention(device, shape);
+}
+
+/** The kernels that keep rows in registers; needs subgroup operations of a fixed size. */
+export function subgroupAttention(device: Device, shape: HeadShape): AttentionKernels {
+  const variant = { ...shape, lanes: device.subgroupSize, preamble: device.subgroupPreamble };
+  return {
+    tile: variant.lanes,
+    forward: subgroupForwardWgsl(variant),
+    queryGradient: subgroupQueryGradientWgsl(variant),
+    keyValueGradient: subgroupKeyValueGradientWgsl(variant),
+  };
+}
+
+/**
+ * The kernels that stage tiles in workgroup memory, with the largest tile that fits it; drivers don't all check that.
+ *
+ * @throws If no tile fits.
+ */
+export function tiledAttention(device: Device, shape: HeadShape): AttentionKernels {
   const limit = device.gpu.limits.maxComputeWorkgroupStorageSize;
   for (const fragment of [4, 2] as const) {
-    if (tiledAttentionWorkgroupBytes({ ...shape, fragment }) <= limit) return { ...shape, fragment };
+    const variant = { ...shape, fragment };
+    if (tiledAttentionWorkgroupBytes(variant) > limit) continue;
+    return {
+      tile: 8 * fragment,
+      forward: tiledForwardWgsl(variant),
+      queryGradient: tiledQueryGradientWgsl(variant),
+      keyValueGradient: tiledKeyValueGradientWgsl(variant),
+    };
   }
   throw new RangeError(
-    `attention: heads of ${shape.headSize} need ${tiledAttentionWorkgroupBytes({ ...shape, fragment: 2 })} bytes of ` +
+    `attention: heads of ${shape.headSize} need ${
+      tiledAttentionWorkgroupBytes({ ...shape, fragment: 2 })
+    } bytes of ` +
       `workgroup memory; "${device.description}" has ${limit}`,
   );
 }

@@ -88,7 +88,13 @@ function stage(l: Layout, { to, from, firstRow, offset, width }: {
 const stageQuery = (l: Layout) =>
   stage(l, { to: "queries", from: "qkv", firstRow: "q0", offset: `head * ${l.vectors}u`, width: l.width });
 const stageKey = (l: Layout, to: string) =>
-  stage(l, { to, from: "qkv", firstRow: "k0", offset: `(${l.shape.heads}u + kv_head) * ${l.vectors}u`, width: l.width });
+  stage(l, {
+    to,
+    from: "qkv",
+    firstRow: "k0",
+    offset: `(${l.shape.heads}u + kv_head) * ${l.vectors}u`,
+    width: l.width,
+  });
 const stageValue = (l: Layout, to: string) =>
   stage(l, {
     to,
@@ -108,7 +114,8 @@ const stageOutputGradient = (l: Layout) =>
 
 const staged = (l: Layout, names: readonly string[]) =>
   lines(names.map((name) => `var<workgroup> ${name}: array<vec4f, ${l.tile * l.stride}>;`));
-const scoreTile = (l: Layout, name: string) => `var<workgroup> ${name}: array<f32, ${l.tile * (l.tile + 1)}>;`;
+const scoreTile = (l: Layout, name: string) =>
+  `var<workgroup> ${name}: array<f32, ${l.tile * (l.tile + 1)}>;`;
 
 /** `name`i_j += row (y + 8i) of `a` · row (x + 8j) of `b`. */
 function dotProducts(l: Layout, { name, a, b }: { name: string; a: string; b: string }): string {
@@ -116,7 +123,11 @@ function dotProducts(l: Layout, { name, a, b }: { name: string; a: string; b: st
   return lines([
     ...all.flatMap((i) => all.map((j) => `  var ${name}${i}_${j} = 0.0;`)),
     `  for (var v = 0u; v < ${l.vectors}u; v++) {`,
-    ...all.map((i) => `    let a${i} = ${a}[(y + ${8 * i}u) * ${l.stride}u + v]; let b${i} = ${b}[(x + ${8 * i}u) * ${l.stride}u + v];`),
+    ...all.map((i) =>
+      `    let a${i} = ${a}[(y + ${8 * i}u) * ${l.stride}u + v]; let b${i} = ${b}[(x + ${
+        8 * i
+      }u) * ${l.stride}u + v];`
+    ),
     ...all.flatMap((i) => all.map((j) => `    ${name}${i}_${j} += dot(a${i}, b${j});`)),
     "  }",
   ]);
@@ -134,11 +145,15 @@ function weightedSums(l: Layout, { name, weights, tile, transposed }: {
 }): string {
   return lines([
     `  for (var k = 0u; k < ${l.tile}u; k++) {`,
-    ...range(l.owned).map((c) => `    let t${c} = ${tile}[k * ${l.stride}u + min(x + ${8 * c}u, ${l.vectors - 1}u)];`),
+    ...range(l.owned).map((c) =>
+      `    let t${c} = ${tile}[k * ${l.stride}u + min(x + ${8 * c}u, ${l.vectors - 1}u)];`
+    ),
     ...range(l.fragment).map((i) => {
       const row = `(y + ${8 * i}u)`;
       const at = transposed ? `k * ${l.tile + 1}u + ${row}` : `${row} * ${l.tile + 1}u + k`;
-      return `    { let w = ${weights}[${at}]; ${range(l.owned).map((c) => `${name}${i}_${c} += w * t${c};`).join(" ")} }`;
+      return `    { let w = ${weights}[${at}]; ${
+        range(l.owned).map((c) => `${name}${i}_${c} += w * t${c};`).join(" ")
+      } }`;
     }),
     "  }",
   ]);
@@ -153,13 +168,17 @@ function writeSums(l: Layout, { name, to, firstRow, offset, width, factor = "" }
   width: number;
   factor?: string;
 }): string {
-  return lines(range(l.fragment).map((i) => {
-    const writes = range(l.owned).map((c) => {
-      const guard = (c + 1) * 8 > l.vectors ? `if (x + ${8 * c}u < ${l.vectors}u) ` : "";
-      return `${guard}{ ${to}[r * ${width}u + ${offset} + x + ${8 * c}u] = ${name}${i}_${c}${factor.replaceAll("#", `${i}`)}; }`;
-    });
-    return `  { let r = ${firstRow} + y + ${8 * i}u; if (r < sizes.rows) { ${writes.join(" ")} } }`;
-  }));
+  return lines(
+    range(l.fragment).map((i) => {
+      const writes = range(l.owned).map((c) => {
+        const guard = (c + 1) * 8 > l.vectors ? `if (x + ${8 * c}u < ${l.vectors}u) ` : "";
+        return `${guard}{ ${to}[r * ${width}u + ${offset} + x + ${8 * c}u] = ${name}${i}_${c}${
+          factor.replaceAll("#", `${i}`)
+        }; }`;
+      });
+      return `  { let r = ${firstRow} + y + ${8 * i}u; if (r < sizes.rows) { ${writes.join(" ")} } }`;
+    }),
+  );
 }
 
 /** Attention forward. Bindings: qkv, spans, output, log-sum-exp. Workgroups: query tiles × heads. */
@@ -168,12 +187,14 @@ export function tiledForwardWgsl(shape: TiledAttention): string {
   const all = range(l.fragment);
   const reduceRow = (i: number, operation: (a: string, b: string) => string) =>
     range(8).map((k) => `reduce[(y + ${8 * i}u) * 8u + ${k}u]`).reduce(operation);
-  return `${header([
-    "var<storage, read> qkv: array<vec4f>",
-    "var<storage, read> spans: array<vec4u>",
-    "var<storage, read_write> result: array<vec4f>",
-    "var<storage, read_write> log_sums: array<f32>",
-  ])}
+  return `${
+    header([
+      "var<storage, read> qkv: array<vec4f>",
+      "var<storage, read> spans: array<vec4u>",
+      "var<storage, read_write> result: array<vec4f>",
+      "var<storage, read_write> log_sums: array<f32>",
+    ])
+  }
 ${staged(l, ["queries", "keys"])}
 ${scoreTile(l, "weights")}
 var<workgroup> reduce: array<f32, ${l.tile * 8}>;
@@ -182,7 +203,13 @@ ${entry}
   let kv_head = head / ${shape.heads / shape.keyValueHeads}u;
   let q0 = group.x * ${l.tile}u;
 ${stageQuery(l)}
-${lines(all.map((i) => `  let span${i} = spans[min(q0 + y + ${8 * i}u, sizes.rows - 1u)]; var peak${i} = -1e30; var total${i} = 0.0;`))}
+${
+    lines(all.map((i) =>
+      `  let span${i} = spans[min(q0 + y + ${
+        8 * i
+      }u, sizes.rows - 1u)]; var peak${i} = -1e30; var total${i} = 0.0;`
+    ))
+  }
 ${ownedSums(l, "out")}
   let first = spans[q0].x / ${l.tile}u * ${l.tile}u;
   for (var k0 = first; k0 < min(sizes.rows, q0 + ${l.tile}u); k0 += ${l.tile}u) {
@@ -190,25 +217,33 @@ ${ownedSums(l, "out")}
 ${stageKey(l, "keys")}
   workgroupBarrier();
 ${dotProducts(l, { name: "s", a: "queries", b: "keys" })}
-${lines(all.map((i) => {
-    const masked = all.map((j) =>
-      `s${i}_${j} = select(-1e30, s${i}_${j} * sizes.scale, visible(q0 + y + ${8 * i}u, k0 + x + ${8 * j}u, span${i}));`
-    );
-    const highest = all.map((j) => `s${i}_${j}`).reduce((a, b) => `max(${a}, ${b})`);
-    return `  ${masked.join(" ")} reduce[(y + ${8 * i}u) * 8u + x] = ${highest};`;
-  }))}
+${
+    lines(all.map((i) => {
+      const masked = all.map((j) =>
+        `s${i}_${j} = select(-1e30, s${i}_${j} * sizes.scale, visible(q0 + y + ${8 * i}u, k0 + x + ${
+          8 * j
+        }u, span${i}));`
+      );
+      const highest = all.map((j) => `s${i}_${j}`).reduce((a, b) => `max(${a}, ${b})`);
+      return `  ${masked.join(" ")} reduce[(y + ${8 * i}u) * 8u + x] = ${highest};`;
+    }))
+  }
   workgroupBarrier();
 ${stageValue(l, "keys")}
-${lines(all.map((i) => {
-    const weights = all.map((j) => {
-      // A row that has seen nothing yet has peak = -1e30, where exp(s - peak) would be 1.
-      const weight = `select(0.0, exp(s${i}_${j} - peak${i}), s${i}_${j} > -1e29)`;
-      return `let w${j} = ${weight}; total${i} += w${j}; weights[(y + ${8 * i}u) * ${l.tile + 1}u + x + ${8 * j}u] = w${j};`;
-    });
-    const rescale = range(l.owned).map((c) => `out${i}_${c} *= shrink;`);
-    return `  { let before = peak${i}; peak${i} = max(before, ${reduceRow(i, (a, b) => `max(${a}, ${b})`)});
+${
+    lines(all.map((i) => {
+      const weights = all.map((j) => {
+        // A row that has seen nothing yet has peak = -1e30, where exp(s - peak) would be 1.
+        const weight = `select(0.0, exp(s${i}_${j} - peak${i}), s${i}_${j} > -1e29)`;
+        return `let w${j} = ${weight}; total${i} += w${j}; weights[(y + ${8 * i}u) * ${l.tile + 1}u + x + ${
+          8 * j
+        }u] = w${j};`;
+      });
+      const rescale = range(l.owned).map((c) => `out${i}_${c} *= shrink;`);
+      return `  { let before = peak${i}; peak${i} = max(before, ${reduceRow(i, (a, b) => `max(${a}, ${b})`)});
     let shrink = exp(before - peak${i}); total${i} *= shrink; ${rescale.join(" ")} ${weights.join(" ")} }`;
-  }))}
+    }))
+  }
   workgroupBarrier();
 ${weightedSums(l, { name: "out", weights: "weights", tile: "keys", transposed: false })}
   }
@@ -216,8 +251,23 @@ ${weightedSums(l, { name: "out", weights: "weights", tile: "keys", transposed: f
 ${lines(all.map((i) => `  reduce[(y + ${8 * i}u) * 8u + x] = total${i};`))}
   workgroupBarrier();
 ${lines(all.map((i) => `  total${i} = ${reduceRow(i, (a, b) => `${a} + ${b}`)};`))}
-${writeSums(l, { name: "out", to: "result", firstRow: "q0", offset: `head * ${l.vectors}u`, width: l.outWidth, factor: " / total#" })}
-${lines(all.map((i) => `  { let r = q0 + y + ${8 * i}u; if (x == 0u && r < sizes.rows) { log_sums[r * ${shape.heads}u + head] = peak${i} + log(total${i}); } }`))}
+${
+    writeSums(l, {
+      name: "out",
+      to: "result",
+      firstRow: "q0",
+      offset: `head * ${l.vectors}u`,
+      width: l.outWidth,
+      factor: " / total#",
+    })
+  }
+${
+    lines(all.map((i) =>
+      `  { let r = q0 + y + ${
+        8 * i
+      }u; if (x == 0u && r < sizes.rows) { log_sums[r * ${shape.heads}u + head] = peak${i} + log(total${i}); } }`
+    ))
+  }
 }`;
 }
 
@@ -231,7 +281,9 @@ function scoreGradients(l: Layout, { keepWeights }: { keepWeights: boolean }): s
       const stores = all.map((j) => {
         const at = `(y + ${8 * i}u) * ${l.tile + 1}u + x + ${8 * j}u`;
         const keep = keepWeights ? `weights[${at}] = w;` : "";
-        return `{ let w = select(0.0, exp(s${i}_${j} * sizes.scale - log_sum), visible(q, k0 + x + ${8 * j}u, span));
+        return `{ let w = select(0.0, exp(s${i}_${j} * sizes.scale - log_sum), visible(q, k0 + x + ${
+          8 * j
+        }u, span));
       ${keep} score_gradients[${at}] = w * (g${i}_${j} - delta) * sizes.scale; }`;
       });
       return `  { let q = q0 + y + ${8 * i}u; let at = min(q, sizes.rows - 1u); let span = spans[at];
@@ -273,7 +325,15 @@ ${scoreGradients(l, { keepWeights: false })}
   workgroupBarrier();
 ${weightedSums(l, { name: "dq", weights: "score_gradients", tile: "keys", transposed: false })}
   }
-${writeSums(l, { name: "dq", to: "qkv_gradient", firstRow: "q0", offset: `head * ${l.vectors}u`, width: l.width })}
+${
+    writeSums(l, {
+      name: "dq",
+      to: "qkv_gradient",
+      firstRow: "q0",
+      offset: `head * ${l.vectors}u`,
+      width: l.width,
+    })
+  }
 }`;
 }
 
@@ -307,7 +367,15 @@ ${weightedSums(l, { name: "dk", weights: "score_gradients", tile: "queries", tra
 ${weightedSums(l, { name: "dv", weights: "weights", tile: "output_gradients", transposed: true })}
   }
   }
-${writeSums(l, { name: "dk", to: "qkv_gradient", firstRow: "k0", offset: `(${shape.heads}u + kv_head) * ${l.vectors}u`, width: l.width })}
+${
+    writeSums(l, {
+      name: "dk",
+      to: "qkv_gradient",
+      firstRow: "k0",
+      offset: `(${shape.heads}u + kv_head) * ${l.vectors}u`,
+      width: l.width,
+    })
+  }
 ${
     writeSums(l, {
       name: "dv",

@@ -68,7 +68,10 @@ export async function requestDevice(adapter: GPUAdapter): Promise<Device> {
   let features = optionalFeatures.filter((name) => name === "subgroups" || adapter.features.has(name));
   for (;;) {
     try {
-      const gpu = await adapter.requestDevice({ requiredFeatures: features as GPUFeatureName[], requiredLimits });
+      const gpu = await adapter.requestDevice({
+        requiredFeatures: features as GPUFeatureName[],
+        requiredLimits,
+      });
       return await createDevice(gpu, { info: adapter.info });
     } catch (error) {
       if (!features.includes("subgroups")) {

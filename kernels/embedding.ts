@@ -32,7 +32,9 @@ export function lookUp(graph: Graph, table: Tensor, options: { indices: Tensor; 
   const { indices, lists } = options;
   const [entries = 0, channels = 0] = table.shape;
   const [rows = 0] = indices.shape;
-  if (channels % 4 !== 0) throw new RangeError(`lookUp: the table is [${table.shape}]; its width must be a multiple of 4`);
+  if (channels % 4 !== 0) {
+    throw new RangeError(`lookUp: the table is [${table.shape}]; its width must be a multiple of 4`);
+  }
   const y = temporary([rows, channels], "look-up");
   dispatch(graph, {
     kernel: { label: "look-up", code: embeddingWgsl, constants: { VECTORS: channels / 4 } },
@@ -48,7 +50,9 @@ export function lookUp(graph: Graph, table: Tensor, options: { indices: Tensor; 
       const count = lists.targets.shape[0]!;
       const isParameter = table.gradient !== undefined;
       if (!isParameter && (!needsGradient(graph, table) || gradients.has(table) || count !== entries)) {
-        throw new Error(`lookUp: ${count} lists for the ${entries} rows of an activation that nothing else uses`);
+        throw new Error(
+          `lookUp: ${count} lists for the ${entries} rows of an activation that nothing else uses`,
+        );
       }
       const into = table.gradient ?? temporary(table.shape, "look-up gradient");
       dispatch(graph, {

@@ -54,7 +54,14 @@ export interface Graph {
 
 /** An empty graph for `device`. */
 export function createGraph(device: Device): Graph {
-  return { device, dispatches: [], inputs: new Map(), outputs: new Map(), tape: [], differentiable: new Set() };
+  return {
+    device,
+    dispatches: [],
+    inputs: new Map(),
+    outputs: new Map(),
+    tape: [],
+    differentiable: new Set(),
+  };
 }
 
 /** A new tensor whose memory the plan provides between its first and its last use. */
@@ -64,7 +71,11 @@ export function temporary(shape: readonly number[], label: string, dtype: DType 
 }
 
 /** A tensor that the host fills before each run, under a name of its own. */
-export function input(graph: Graph, name: string, options: { shape: readonly number[]; dtype?: DType }): Tensor {
+export function input(
+  graph: Graph,
+  name: string,
+  options: { shape: readonly number[]; dtype?: DType },
+): Tensor {
   if (graph.inputs.has(name)) throw new Error(`input: the graph already has an input "${name}"`);
   const { shape, dtype = "f32" } = options;
   const tensor: Tensor = {

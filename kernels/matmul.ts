@@ -1,5 +1,13 @@
 /** Matrix products: which variant to run for which shape, and the gradient of a linear layer. */
-import { differentiate, dispatch, type Graph, type Gradients, type Kernel, needsGradient, temporary } from "./graph.ts";
+import {
+  differentiate,
+  dispatch,
+  type Gradients,
+  type Graph,
+  type Kernel,
+  needsGradient,
+  temporary,
+} from "./graph.ts";
 import { subgroupMatmulWgsl } from "./matmul_subgroup.ts";
 import { type Tile, tiledMatmulWgsl, tiles } from "./matmul_tiled.ts";
 import { type Tensor } from "./tensor.ts";
@@ -40,7 +48,9 @@ export function matmul(graph: Graph, a: Tensor, b: Tensor, options: MatmulOption
   const resultShape = a.shape.length === 3 ? [batch, m, n] : [m, n];
   for (const other of [residual, into, output]) {
     if (other !== undefined && other.shape.join() !== resultShape.join()) {
-      throw new RangeError(`matmul: the product is [${resultShape}], the tensor to add it to or write it to is [${other.shape}]`);
+      throw new RangeError(
+        `matmul: the product is [${resultShape}], the tensor to add it to or write it to is [${other.shape}]`,
+      );
     }
   }
   const add = into !== undefined ? "result" : residual !== undefined ? "residual" : "nothing";
@@ -73,7 +83,11 @@ export function matmul(graph: Graph, a: Tensor, b: Tensor, options: MatmulOption
  * @param options.residual [rows, outputs], added to the result.
  * @returns [rows, outputs].
  */
-export function linear(graph: Graph, x: Tensor, { weight, residual }: { weight: Tensor; residual?: Tensor }): Tensor {
+export function linear(
+  graph: Graph,
+  x: Tensor,
+  { weight, residual }: { weight: Tensor; residual?: Tensor },
+): Tensor {
   const y = matmul(graph, x, weight, { transposeB: true, ...(residual ? { residual } : {}) });
   differentiate(graph, {
     output: y,
@@ -104,7 +118,9 @@ function addResidualGradient(
   { gradient, gradients }: { gradient: Tensor; gradients: Gradients },
 ): void {
   if (!needsGradient(graph, residual)) return;
-  if (gradients.has(residual)) throw new Error("linear: the residual already has a gradient from a later operation");
+  if (gradients.has(residual)) {
+    throw new Error("linear: the residual already has a gradient from a later operation");
+  }
   gradients.set(residual, gradient);
 }
 
@@ -115,14 +131,20 @@ interface ProductShape {
   k: number;
 }
 
-function productShape(a: Tensor, b: Tensor, options: { transposeA: boolean; transposeB: boolean }): ProductShape {
+function productShape(
+  a: Tensor,
+  b: Tensor,
+  options: { transposeA: boolean; transposeB: boolean },
+): ProductShape {
   const batchA = a.shape.length === 3 ? a.shape[0]! : 1;
   const batchB = b.shape.length === 3 ? b.shape[0]! : 1;
   const [rowsA = 0, columnsA = 0] = a.shape.slice(-2);
   const [rowsB = 0, columnsB = 0] = b.shape.slice(-2);
   const [m, k] = options.transposeA ? [columnsA, rowsA] : [rowsA, columnsA];
   const [n, inner] = options.transposeB ? [rowsB, columnsB] : [columnsB, rowsB];
-  const given = `a is [${a.shape}]${options.transposeA ? "ᵀ" : ""} and b is [${b.shape}]${options.transposeB ? "ᵀ" : ""}`;
+  const given = `a is [${a.shape}]${options.transposeA ? "ᵀ" : ""} and b is [${b.shape}]${
+    options.transposeB ? "ᵀ" : ""
+  }`;
   if (k !== inner) throw new RangeError(`matmul: ${given}; inner sizes ${k} and ${inner} differ`);
   if (batchA !== batchB) throw new RangeError(`matmul: ${given}; batches ${batchA} and ${batchB} differ`);
   return { batch: batchA, m, n, k };
@@ -183,7 +205,9 @@ function tiled(name: keyof typeof tiles, operation: Operation & { k: number }): 
 function subgroup(graph: Graph, rows: number, operation: Operation): Launch {
   const { m, n, transposeA, transposeB, add } = operation;
   const { subgroupSize: lanes, subgroupPreamble: preamble } = graph.device;
-  if (lanes === 0) throw new Error(`matmul: "${graph.device.description}" has no subgroup operations of a fixed size`);
+  if (lanes === 0) {
+    throw new Error(`matmul: "${graph.device.description}" has no subgroup operations of a fixed size`);
+  }
   const code = subgroupMatmulWgsl({ transposeA, transposeB, add, lanes, rows, preamble });
   return {
     kernel: { label: `${label(operation)} subgroup ${rows}`, code },

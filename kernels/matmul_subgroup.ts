@@ -78,13 +78,17 @@ function loadA(variant: SubgroupVariant): string {
   const quads = rows / 4; // lane holds rows 4q…4q+3 of one step of depth
   const depth = depthPerLoad(variant);
   return range(4 / depth).map((part) =>
-    `    let a${part} = a[base_a + (k * 4u + ${part * depth}u + lane / ${quads}u % ${depth}u) * m4 + row / 4u + lane % ${quads}u];`
+    `    let a${part} = a[base_a + (k * 4u + ${
+      part * depth
+    }u + lane / ${quads}u % ${depth}u) * m4 + row / 4u + lane % ${quads}u];`
   ).join("\n");
 }
 
 /** `b0`…`b3`: this lane's four columns at the four steps of depth. */
 function loadB({ transposeB }: SubgroupVariant): string {
-  if (!transposeB) return range(4).map((d) => `    let b${d} = b[base_b + (k * 4u + ${d}u) * n4 + column];`).join("\n");
+  if (!transposeB) {
+    return range(4).map((d) => `    let b${d} = b[base_b + (k * 4u + ${d}u) * n4 + column];`).join("\n");
+  }
   return [
     ...range(4).map((j) => `    let t${j} = b[base_b + (column * 4u + ${j}u) * k4 + k];`),
     ...range(4).map((d) => `    let b${d} = vec4f(t0[${d}], t1[${d}], t2[${d}], t3[${d}]);`),

@@ -50,7 +50,9 @@ export function tiledMatmulWgsl(variant: TiledVariant): string {
   const columns = tile.n / 4 / tile.threadVectors; // threads along n
   const threads = columns * (tile.m / tile.threadRows);
   const element = (vector: boolean) => vector ? "vec4f" : "f32";
-  const accumulators = range(tile.threadRows).flatMap((i) => range(tile.threadVectors).map((j) => `sum_${i}_${j}`));
+  const accumulators = range(tile.threadRows).flatMap((i) =>
+    range(tile.threadVectors).map((j) => `sum_${i}_${j}`)
+  );
   return `
 struct Sizes { m: u32, n: u32, k: u32 }
 @group(0) @binding(0) var<storage, read> a: array<${element(vectorA)}>;
@@ -164,6 +166,8 @@ function store({ tile, vectorC, add }: TiledVariant, columns: number): string {
         `if (${first} + ${e}u < sizes.n) { ${combine(`${at} + ${e}u`, `sum_${i}_${j}[${e}]`)} }`
       ).join(" ");
     });
-    return `  { let at_row = first_row + row * ${tile.threadRows}u + ${i}u; if (at_row < sizes.m) { ${writes.join(" ")} } }`;
+    return `  { let at_row = first_row + row * ${tile.threadRows}u + ${i}u; if (at_row < sizes.m) { ${
+      writes.join(" ")
+    } } }`;
   }).join("\n");
 }

@@ -23,7 +23,9 @@ interface Lifetime {
  * for writing, and independent dispatches don't wait for each other.
  */
 export function planMemory(graph: Graph): MemoryPlan {
-  const lifetimes = findLifetimes(graph).sort((a, b) => b.storage.bytes - a.storage.bytes || a.first - b.first);
+  const lifetimes = findLifetimes(graph).sort((a, b) =>
+    b.storage.bytes - a.storage.bytes || a.first - b.first
+  );
   const slots: { bytes: number; tenants: Lifetime[] }[] = [];
   const placement = new Map<Storage, number>();
   for (const lifetime of lifetimes) {

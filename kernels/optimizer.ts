@@ -31,7 +31,11 @@ function flat(set: ParameterSet, segment: number): Tensor {
  * @param options.limit The largest norm allowed, or null not to clip.
  * @returns [4]: norm, factor min(1, limit / (norm + 1e-6)), 1 if the norm is finite else 0, unused.
  */
-export function gradientNorm(graph: Graph, gradients: ParameterSet, { limit }: { limit: number | null }): Tensor {
+export function gradientNorm(
+  graph: Graph,
+  gradients: ParameterSet,
+  { limit }: { limit: number | null },
+): Tensor {
   const counts = gradients.layout.segments.map(({ bytes }) => Math.min(256, Math.ceil(bytes / 16 / 64 / 4)));
   const total = counts.reduce((sum, count) => sum + count, 0);
   const partials = temporary([total], "norm partials");
@@ -99,7 +103,10 @@ export function mixParameters(
   sets.reference.layout.segments.forEach(({ bytes }, segment) => {
     dispatch(graph, {
       kernel: { label: "reference mix", code: mixWgsl },
-      bindings: [[flat(sets.reference, segment), "update"], [flat(sets.policy, segment), "read"], [alpha, "read"]],
+      bindings: [[flat(sets.reference, segment), "update"], [flat(sets.policy, segment), "read"], [
+        alpha,
+        "read",
+      ]],
       uniforms: [bytes / 16],
       workgroups: elementGroups(bytes / 16),
     });

@@ -15,7 +15,10 @@ export interface ParameterLayout {
   /** The pooled buffers: bytes in each, and how many elements from its start weight decay applies to. */
   readonly segments: readonly { readonly bytes: number; readonly decayed: number }[];
   /** Segment and byte offset of each tensor. */
-  readonly entries: ReadonlyMap<string, { readonly segment: number; readonly offset: number; readonly shape: readonly number[] }>;
+  readonly entries: ReadonlyMap<
+    string,
+    { readonly segment: number; readonly offset: number; readonly shape: readonly number[] }
+  >;
 }
 
 /** One value for every parameter: weights, gradients or moments. */
@@ -54,7 +57,9 @@ export function layoutParameters(
     }
     if (entries.has(spec.name)) throw new Error(`layoutParameters: two tensors are named ${spec.name}`);
     let segment = segments.at(-1);
-    if (segment === undefined || segment.bytes + bytes > maximumBytes) segments.push(segment = { bytes: 0, decayed: 0 });
+    if (segment === undefined || segment.bytes + bytes > maximumBytes) {
+      segments.push(segment = { bytes: 0, decayed: 0 });
+    }
     entries.set(spec.name, { segment: segments.length - 1, offset: segment.bytes, shape: spec.shape });
     segment.bytes += bytes;
     if (decays(spec)) segment.decayed = segment.bytes / 4;
@@ -83,7 +88,10 @@ export async function createParameters(
   const tensors = new Map<string, Tensor>();
   for (const [name, { segment, offset, shape }] of layout.entries) {
     const gradient = gradients?.tensors.get(name);
-    tensors.set(name, externalTensor(buffers[segment]!, { shape, offset, label: name, ...(gradient ? { gradient } : {}) }));
+    tensors.set(
+      name,
+      externalTensor(buffers[segment]!, { shape, offset, label: name, ...(gradient ? { gradient } : {}) }),
+    );
   }
   return { layout, buffers, tensors, bytes };
 }

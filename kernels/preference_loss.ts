@@ -76,7 +76,10 @@ export function preferenceLoss(
   const losses = temporary([records], "losses");
   const gradient = temporary(policy.shape, "loss gradient");
   dispatch(graph, {
-    kernel: { label: `loss ${formula.name}`, code: lossWgsl(formula, { sequencesPerRecord, usesMismatched }) },
+    kernel: {
+      label: `loss ${formula.name}`,
+      code: lossWgsl(formula, { sequencesPerRecord, usesMismatched }),
+    },
     bindings: [
       [policy, "read"],
       [reference, "read"],

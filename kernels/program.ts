@@ -65,7 +65,8 @@ function measure(graphs: readonly Graph[], plans: readonly MemoryPlan[]): Progra
   for (const graph of graphs) {
     for (const tensor of graph.inputs.values()) transfers += align(bytesOf(tensor));
     for (const tensor of graph.outputs.values()) transfers += align(bytesOf(tensor));
-    transfers += new Set(graph.dispatches.map(({ uniforms }) => JSON.stringify(uniforms))).size * BINDING_ALIGNMENT;
+    transfers += new Set(graph.dispatches.map(({ uniforms }) => JSON.stringify(uniforms))).size *
+      BINDING_ALIGNMENT;
   }
   return { temporaries, transfers, total: temporaries + transfers };
 }
@@ -87,7 +88,9 @@ export async function compile(
   const memory = measure(graphs, plans);
   if (memory.total + reserved > memoryLimit) {
     throw new RangeError(
-      `This run needs ${memory.total + reserved} bytes on the device (${reserved} for weights and optimizer, ` +
+      `This run needs ${
+        memory.total + reserved
+      } bytes on the device (${reserved} for weights and optimizer, ` +
         `${memory.total} for activations and transfers), more than the limit of ${memoryLimit} bytes. ` +
         "Use a smaller batch_size or max_length.",
     );
@@ -121,13 +124,22 @@ function checkSizes(device: Device, plan: MemoryPlan): void {
 
 function build(
   device: Device,
-  { graph, plan, slots, memory }: { graph: Graph; plan: MemoryPlan; slots: GPUBuffer[]; memory: ProgramMemory },
+  { graph, plan, slots, memory }: {
+    graph: Graph;
+    plan: MemoryPlan;
+    slots: GPUBuffer[];
+    memory: ProgramMemory;
+  },
 ): Program {
   const inputs = placeInputs(device, graph);
   const uniforms = placeUniforms(device, graph);
   const locate = ({ storage, offset }: Tensor): { buffer: GPUBuffer; offset: number } => {
     const slot = plan.placement.get(storage);
-    const buffer = slot !== undefined ? slots[slot]! : storage.kind === "input" ? inputs.buffer : storage.buffer;
+    const buffer = slot !== undefined
+      ? slots[slot]!
+      : storage.kind === "input"
+      ? inputs.buffer
+      : storage.buffer;
     if (buffer === undefined) throw new Error(`${storage.label} has no memory: it was never written`);
     return { buffer, offset: (inputs.offsets.get(storage) ?? storage.offset) + offset };
   };
@@ -204,7 +216,11 @@ async function compilePipelines(device: Device, graphs: readonly Graph[]): Promi
     const invalid = await device.gpu.popErrorScope();
     if (invalid !== null) throw new Error(`The kernel "${label}" doesn't compile: ${invalid.message}`);
     device.gpu.pushErrorScope("validation");
-    const pipeline = device.gpu.createComputePipeline({ label, layout: "auto", compute: { module, constants } });
+    const pipeline = device.gpu.createComputePipeline({
+      label,
+      layout: "auto",
+      compute: { module, constants },
+    });
     const error = await device.gpu.popErrorScope();
     if (error !== null) throw new Error(`The kernel "${label}" makes no pipeline: ${error.message}`);
     device.pipelines.set(key, pipeline);

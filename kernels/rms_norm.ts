@@ -19,17 +19,27 @@ const BLOCK = 64;
  * @returns [rows, channels].
  * @throws If the sizes don't match.
  */
-export function rmsNorm(graph: Graph, x: Tensor, { weight, epsilon }: { weight: Tensor; epsilon: number }): Tensor {
+export function rmsNorm(
+  graph: Graph,
+  x: Tensor,
+  { weight, epsilon }: { weight: Tensor; epsilon: number },
+): Tensor {
   const [rows = 0, channels = 0] = x.shape;
   if (channels % 4 !== 0 || weight.shape.join() !== `${channels}`) {
-    throw new RangeError(`rmsNorm: x is [${x.shape}] and weight is [${weight.shape}]; wanted [rows, 4c] and [4c]`);
+    throw new RangeError(
+      `rmsNorm: x is [${x.shape}] and weight is [${weight.shape}]; wanted [rows, 4c] and [4c]`,
+    );
   }
   const vectors = channels / 4;
   const lanes = lanesPerRow(graph.device, channels);
   const y = temporary(x.shape, "rms norm");
   const factors = temporary([rows], "rms norm factors");
   dispatch(graph, {
-    kernel: { label: "rms norm", code: forwardWgsl, constants: { VECTORS: vectors, LANES: lanes, EPSILON: epsilon } },
+    kernel: {
+      label: "rms norm",
+      code: forwardWgsl,
+      constants: { VECTORS: vectors, LANES: lanes, EPSILON: epsilon },
+    },
     bindings: [[x, "read"], [weight, "read"], [y, "write"], [factors, "write"]],
     uniforms: [rows],
     workgroups: [rowGroups(rows, lanes)],

@@ -28,7 +28,9 @@ export interface RotaryOptions {
 export function rotary(graph: Graph, x: Tensor, options: RotaryOptions): Tensor {
   const { headSize, heads } = options;
   if (headSize % 8 !== 0 || heads * headSize > (x.shape[1] ?? 0)) {
-    throw new RangeError(`rotary: x is [${x.shape}]; ${heads} heads of ${headSize} need a head size that 8 divides and fit in a row`);
+    throw new RangeError(
+      `rotary: x is [${x.shape}]; ${heads} heads of ${headSize} need a head size that 8 divides and fit in a row`,
+    );
   }
   rotate(graph, x, { ...options, direction: 1 });
   const y: Tensor = { ...x };

@@ -67,7 +67,9 @@ export function externalTensor(
 /** The same memory seen with another shape of the same size. */
 export function reshape(tensor: Tensor, shape: readonly number[]): Tensor {
   if (sizeOf(shape) !== sizeOf(tensor.shape)) {
-    throw new RangeError(`reshape: [${tensor.shape}] has ${sizeOf(tensor.shape)} elements, [${shape}] has ${sizeOf(shape)}`);
+    throw new RangeError(
+      `reshape: [${tensor.shape}] has ${sizeOf(tensor.shape)} elements, [${shape}] has ${sizeOf(shape)}`,
+    );
   }
   return { ...tensor, shape };
 }
@@ -75,7 +77,9 @@ export function reshape(tensor: Tensor, shape: readonly number[]): Tensor {
 /** Rows `start` to `end` (exclusive) of the outermost dimension, sharing memory. The byte offset must be a multiple of 256. */
 export function rows(tensor: Tensor, start: number, end: number): Tensor {
   const [count = 0, ...rest] = tensor.shape;
-  if (start < 0 || end > count || start >= end) throw new RangeError(`rows: ${start}…${end} is not within [${tensor.shape}]`);
+  if (start < 0 || end > count || start >= end) {
+    throw new RangeError(`rows: ${start}…${end} is not within [${tensor.shape}]`);
+  }
   const offset = tensor.offset + start * sizeOf(rest) * 4;
   if (offset % 256 !== 0) throw new RangeError(`rows: byte offset ${offset} is not a multiple of 256`);
   const { gradient: _, ...view } = tensor;

@@ -39,7 +39,14 @@ export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogPro
     const start = i * size;
     const end = Math.min(rows, start + size);
     const cut = (tensor: Tensor) => rows <= size ? tensor : rowsOf(tensor, start, end);
-    return { rows: end - start, hidden: cut(hidden), targets: cut(targets), logProbs: cut(logProbs), logSums: cut(logSums), cut };
+    return {
+      rows: end - start,
+      hidden: cut(hidden),
+      targets: cut(targets),
+      logProbs: cut(logProbs),
+      logSums: cut(logSums),
+      cut,
+    };
   });
   const lanes = lanesPerRow(graph.device, vocabulary);
   let kept: Tensor | undefined;
@@ -48,7 +55,10 @@ export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogPro
     if (chunks.length === 1) kept = logits;
     dispatch(graph, {
       kernel: { label: "token log-probs", code: forwardWgsl, constants: { LANES: lanes } },
-      bindings: [[logits, "read"], [chunk.targets, "read"], [chunk.logProbs, "write"], [chunk.logSums, "write"]],
+      bindings: [[logits, "read"], [chunk.targets, "read"], [chunk.logProbs, "write"], [
+        chunk.logSums,
+        "write",
+      ]],
       uniforms: [chunk.rows, vocabulary],
       workgroups: [rowGroups(chunk.rows, lanes)],
     });
@@ -57,17 +67,24 @@ export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogPro
     output: logProbs,
     inputs: [hidden, head],
     rule: (gradient, gradients) => {
-      const hiddenGradient = needsGradient(graph, hidden) ? temporary(hidden.shape, "hidden gradient") : undefined;
+      const hiddenGradient = needsGradient(graph, hidden)
+        ? temporary(hidden.shape, "hidden gradient")
+        : undefined;
       for (const chunk of chunks) {
         const logits = kept ?? matmul(graph, chunk.hidden, head, { transposeB: true });
         dispatch(graph, {
           kernel: { label: "token log-probs gradient", code: gradientWgsl },
-          bindings: [[logits, "update"], [chunk.targets, "read"], [chunk.logSums, "read"], [chunk.cut(gradient), "read"]],
+          bindings: [[logits, "update"], [chunk.targets, "read"], [chunk.logSums, "read"], [
+            chunk.cut(gradient),
+            "read",
+          ]],
           uniforms: [chunk.rows, vocabulary],
           workgroups: elementGroups(chunk.rows * vocabulary),
         });
         if (hiddenGradient !== undefined) matmul(graph, logits, head, { output: chunk.cut(hiddenGradient) });
-        if (head.gradient !== undefined) matmul(graph, logits, chunk.hidden, { transposeA: true, into: head.gradient });
+        if (head.gradient !== undefined) {
+          matmul(graph, logits, chunk.hidden, { transposeA: true, into: head.gradient });
+        }
       }
       if (hiddenGradient !== undefined) gradients.set(hidden, hiddenGradient);
     },

@@ -116,7 +116,11 @@ export function llama(
 }
 
 /** The final norm, applied to the rows that predict something. */
-export function llamaFinalNorm(graph: Graph, x: Tensor, options: { config: LlamaConfig; weights: Weights }): Tensor {
+export function llamaFinalNorm(
+  graph: Graph,
+  x: Tensor,
+  options: { config: LlamaConfig; weights: Weights },
+): Tensor {
   const { config, weights } = options;
   return rmsNorm(graph, x, { weight: weightOf(weights, "norm"), epsilon: config.rmsNormEpsilon });
 }

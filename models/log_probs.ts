@@ -80,7 +80,10 @@ export function completionLogProbs(
     lists: { targets: batch.row_list_targets, starts: batch.row_list_starts, rows: batch.row_list_rows },
   }); // [slots, C]
   const normed = llamaFinalNorm(graph, predicting, { config, weights });
-  const token = tokenLogProbs(graph, normed, { head: llamaHead(config, weights), targets: batch.slot_targets });
+  const token = tokenLogProbs(graph, normed, {
+    head: llamaHead(config, weights),
+    targets: batch.slot_targets,
+  });
   const sequence = sequenceSums(graph, token, {
     starts: batch.sequence_starts,
     sequenceOf: batch.slot_sequences,

@@ -63,7 +63,8 @@ export function weightTensors(
       return {
         name,
         shape,
-        read: (at: number, count: number) => staging.read(set.buffers[segment]!, { offset: from + at * 4, count }),
+        read: (at: number, count: number) =>
+          staging.read(set.buffers[segment]!, { offset: from + at * 4, count }),
       };
     });
   });

@@ -103,9 +103,15 @@ export interface Engine {
   /** Adds the gradient of a micro-batch. Outputs: `policy` and `reference` [sequences], `losses` [records]. */
   accumulate(batch: PackedBatch, options: StepShares & { shape: BatchShape; records: number }): PendingRun;
   /** Adds the gradient of a micro-batch whose derivative by each summed log-prob is given. */
-  accumulateSeeded(batch: PackedBatch, options: { shape: BatchShape; derivatives: ArrayLike<number> }): PendingRun;
+  accumulateSeeded(
+    batch: PackedBatch,
+    options: { shape: BatchShape; derivatives: ArrayLike<number> },
+  ): PendingRun;
   /** Adds to the step's mismatched statistics. Outputs: `policy` and `reference` [sequences]. */
-  accumulateMismatched(batch: PackedBatch, options: StepShares & { shape: BatchShape; records: number }): PendingRun;
+  accumulateMismatched(
+    batch: PackedBatch,
+    options: StepShares & { shape: BatchShape; records: number },
+  ): PendingRun;
   /** One AdamW step from the accumulated gradient. Output: `norm` [norm, clip factor, 1 if finite, 0]. */
   update(options: { learningRate: number; step: number }): PendingRun;
   /** Moves the reference: θ_ref ← α θ + (1 − α) θ_ref. */
@@ -129,7 +135,9 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
   const setBytes = Object.fromEntries(
     Object.entries(sets).flatMap(([name, set]) => set === null ? [] : [[name, (set as ParameterSet).bytes]]),
   );
-  const mismatchedSums = externalTensor(createStorage(device, { size: 16, label: "mismatched sums" }), { shape: [4] });
+  const mismatchedSums = externalTensor(createStorage(device, { size: 16, label: "mismatched sums" }), {
+    shape: [4],
+  });
   const graphs = buildGraphs(device, { options, sets, mismatchedSums });
   const reserved = Object.values(setBytes).reduce((sum, bytes) => sum + bytes, 0);
   const compiled = await compile(device, {
@@ -142,7 +150,9 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
 
   const program = (name: string): Program => {
     const found = programs.get(name);
-    if (found === undefined) throw new Error(`The engine has no program "${name}"; it was not built for this`);
+    if (found === undefined) {
+      throw new Error(`The engine has no program "${name}"; it was not built for this`);
+    }
     return found;
   };
   const load = (name: string, batch: PackedBatch): Program => {
@@ -150,7 +160,10 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
     for (const [key, values] of Object.entries(batch)) found.inputs[key]?.set(values);
     return found;
   };
-  const setShares = ({ inputs }: Program, { stepRecords, stepTokens, records }: StepShares & { records: number }) => {
+  const setShares = (
+    { inputs }: Program,
+    { stepRecords, stepTokens, records }: StepShares & { records: number },
+  ) => {
     inputs.shares!.set([1 / stepRecords, 1 / stepTokens, records, 1 / stepRecords]);
   };
 
@@ -168,7 +181,9 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
     },
     beginStep() {
       clearParameters(device, sets.gradients);
-      if (loss.needs.mismatched) device.gpu.queue.writeBuffer(mismatchedSums.storage.buffer!, 0, new Float32Array(4));
+      if (loss.needs.mismatched) {
+        device.gpu.queue.writeBuffer(mismatchedSums.storage.buffer!, 0, new Float32Array(4));
+      }
     },
     accumulate(batch, { shape, ...shares }) {
       const found = load(programName("train", shape), batch);

@@ -15,7 +15,7 @@ import { hard } from "../../reference/hard.ts";
 import { soft } from "../../reference/soft.ts";
 import type { ReferenceStrategy } from "../../reference/strategy.ts";
 import { assertAllWithin, assertRelative, assertSummary, type Expectation } from "../fixtures/fixtures.ts";
-import { fixtureEngine, type FixtureEngine, fixtureSingles } from "./fixture_engine.ts";
+import { type FixtureEngine, fixtureEngine, fixtureSingles } from "./fixture_engine.ts";
 
 const cases = ["llama-gqa", "llama3-rope"];
 const beta = 0.1;
@@ -31,7 +31,9 @@ const losses: Record<string, Loss> = {
 
 const sum = (values: ArrayLike<number>) => Array.from(values).reduce((total, value) => total + value, 0);
 const norm = (sets: Iterable<ArrayLike<number>>) =>
-  Math.sqrt([...sets].reduce((total, values) => total + Array.from(values).reduce((s, x) => s + x * x, 0), 0));
+  Math.sqrt(
+    [...sets].reduce((total, values) => total + Array.from(values).reduce((s, x) => s + x * x, 0), 0),
+  );
 
 /** Sequences of the batch in the fixture's order: all chosen, then all rejected. */
 const inFixtureOrder = (values: ArrayLike<number>) => [0, 2, 4, 1, 3, 5].map((i) => values[i]!);
@@ -65,10 +67,16 @@ for (const name of cases) {
       const policy = unpaired ? outputs.policy! : inFixtureOrder(outputs.policy!);
       const reference = unpaired ? outputs.reference! : inFixtureOrder(outputs.reference!);
       assertAllWithin(policy, expected.policy.sequence_logps, { tolerance: 5e-4, what: "policy log-probs" });
-      assertAllWithin(reference, expected.reference.sequence_logps, { tolerance: 5e-4, what: "reference log-probs" });
+      assertAllWithin(reference, expected.reference.sequence_logps, {
+        tolerance: 5e-4,
+        what: "reference log-probs",
+      });
 
       const gradients = await read(engine.sets.gradients);
-      assertRelative(norm(gradients.values()), wanted.grad_global_norm, { tolerance: 1e-4, what: "gradient norm" });
+      assertRelative(norm(gradients.values()), wanted.grad_global_norm, {
+        tolerance: 1e-4,
+        what: "gradient norm",
+      });
       for (const [tensor, summary] of Object.entries(wanted.grads)) {
         assertSummary(gradients.get(tensor)!, summary, { tolerance: 2e-4, what: tensor });
       }
@@ -91,8 +99,14 @@ for (const name of cases) {
       assertRelative(gradientNorm!, wanted.grad_norm, { tolerance: 1e-4, what: "gradient norm" });
       const first = await read(engine.sets.first);
       const second = await read(engine.sets.second);
-      assertRelative(norm(first.values()), wanted.exp_avg_global_l2, { tolerance: 2e-4, what: "first moments" });
-      assertRelative(norm(second.values()), wanted.exp_avg_sq_global_l2, { tolerance: 2e-4, what: "second moments" });
+      assertRelative(norm(first.values()), wanted.exp_avg_global_l2, {
+        tolerance: 2e-4,
+        what: "first moments",
+      });
+      assertRelative(norm(second.values()), wanted.exp_avg_sq_global_l2, {
+        tolerance: 2e-4,
+        what: "second moments",
+      });
       for (const [tensor, values] of await read(engine.sets.policy)) {
         assertSummary(values, wanted.params[tensor]!, { tolerance: 5e-5, what: tensor });
       }
@@ -133,7 +147,10 @@ for (const name of cases) {
       const policy = await engine.score(batch, { policy: "policy", shape }).read();
       const reference = await engine.score(batch, { policy: "reference", shape }).read();
       const initial = await engine.score(batch, { policy: "initial", shape }).read();
-      assertAllWithin(inFixtureOrder(policy.sequence!), wanted.final_policy_sequence_logps, { tolerance, what: "policy" });
+      assertAllWithin(inFixtureOrder(policy.sequence!), wanted.final_policy_sequence_logps, {
+        tolerance,
+        what: "policy",
+      });
       assertAllWithin(inFixtureOrder(reference.sequence!), wanted.final_reference_sequence_logps, {
         tolerance,
         what: "reference",
@@ -150,7 +167,10 @@ for (const name of cases) {
   }
 }
 
-function trainStep({ engine, expected, batch, shape }: FixtureEngine & Awaited<ReturnType<typeof fixtureEngine>>) {
+function trainStep(
+  { engine, expected, batch, shape }: FixtureEngine & Awaited<ReturnType<typeof fixtureEngine>>,
+) {
   engine.beginStep();
-  return engine.accumulate(batch, { shape, records: 3, stepRecords: 3, stepTokens: chosenTokens(expected) }).read();
+  return engine.accumulate(batch, { shape, records: 3, stepRecords: 3, stepTokens: chosenTokens(expected) })
+    .read();
 }

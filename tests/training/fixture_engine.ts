@@ -50,7 +50,9 @@ export async function fixtureEngine(
     groups?: (expected: Expectation) => PackedGroup[];
     seeded?: boolean;
   },
-): Promise<FixtureEngine & { shape: ReturnType<typeof measureGroups>; batch: ReturnType<typeof packGroups> }> {
+): Promise<
+  FixtureEngine & { shape: ReturnType<typeof measureGroups>; batch: ReturnType<typeof packGroups> }
+> {
   const device = await testDevice();
   const expected = await readExpectation(name);
   using directory = await openModelDirectory(fixturePath(name));
@@ -60,11 +62,19 @@ export async function fixtureEngine(
   const groups = options.groups?.(expected) ?? pairs;
   const roundUp = (size: number) => Math.ceil(size / 32) * 32;
   const measured = measureGroups(groups);
-  const shape = { rows: roundUp(measured.rows), slots: roundUp(measured.slots), sequences: measured.sequences };
+  const shape = {
+    rows: roundUp(measured.rows),
+    slots: roundUp(measured.slots),
+    sequences: measured.sequences,
+  };
   const { mismatched } = expected.batch;
   const mismatchedGroups = fixtureSingles(mismatched.sequences, mismatched.prompt_lengths);
   const needed = measureGroups(mismatchedGroups);
-  const mismatchedShape = { rows: roundUp(needed.rows), slots: roundUp(needed.slots), sequences: needed.sequences };
+  const mismatchedShape = {
+    rows: roundUp(needed.rows),
+    slots: roundUp(needed.slots),
+    sequences: needed.sequences,
+  };
   const engine = await createEngine(device, {
     config,
     loss: options.loss,
@@ -91,7 +101,9 @@ export async function fixtureEngine(
       });
     }
     const encoder = device.gpu.createCommandEncoder();
-    for (const buffer of [...engine.sets.first.buffers, ...engine.sets.second.buffers]) encoder.clearBuffer(buffer);
+    for (const buffer of [...engine.sets.first.buffers, ...engine.sets.second.buffers]) {
+      encoder.clearBuffer(buffer);
+    }
     device.gpu.queue.submit([encoder.finish()]);
     engine.copyReferenceToInitial();
   };
@@ -100,7 +112,12 @@ export async function fixtureEngine(
     engine.beginStep();
     const batch = packGroups(mismatchedGroups, { shape: mismatchedShape });
     const records = mismatchedGroups.length;
-    engine.accumulateMismatched(batch, { shape: mismatchedShape, records, stepRecords: records, stepTokens: 1 });
+    engine.accumulateMismatched(batch, {
+      shape: mismatchedShape,
+      records,
+      stepRecords: records,
+      stepTokens: 1,
+    });
   }
   return {
     engine,

@@ -1,0 +1,82 @@
+/**
+ * Everything that knows WebGPU: the device, tensors, the graph and the program it compiles to, and one file for each
+ * operation with its WGSL and its gradient.
+ *
+ * @module
+ */
+export {
+  attention,
+  type AttentionKernels,
+  type AttentionOptions,
+  subgroupAttention,
+  tiledAttention,
+} from "./attention.ts";
+export {
+  createDevice,
+  createStorage,
+  type Device,
+  type DeviceCounters,
+  maximumBindingBytes,
+  requestDevice,
+} from "./device.ts";
+export { lookUp, type RowLists } from "./embedding.ts";
+export {
+  type Access,
+  backward,
+  createGraph,
+  differentiate,
+  type Dispatch,
+  dispatch,
+  type GradientRule,
+  type Gradients,
+  type Graph,
+  input,
+  type Kernel,
+  needsGradient,
+  output,
+  temporary,
+  type Uniform,
+} from "./graph.ts";
+export { linear, matmul, type MatmulOptions, type MatmulVariant } from "./matmul.ts";
+export { adamw, type AdamwOptions, gradientNorm, mixParameters } from "./optimizer.ts";
+export {
+  clearParameters,
+  copyParameters,
+  createParameters,
+  layoutParameters,
+  maximumSegmentBytes,
+  type ParameterLayout,
+  type ParameterSet,
+  type ParameterSpec,
+} from "./parameters.ts";
+export {
+  type LossFormula,
+  mismatchedTerms,
+  preferenceLoss,
+  type PreferenceLossInputs,
+} from "./preference_loss.ts";
+export { type KernelTime, profile } from "./profile.ts";
+export {
+  compile,
+  type Launch,
+  type PendingRun,
+  planPrograms,
+  type Program,
+  type ProgramMemory,
+  type ProgramOutputs,
+} from "./program.ts";
+export { columnSums, rmsNorm } from "./rms_norm.ts";
+export { rotary, type RotaryOptions } from "./rotary.ts";
+export { sequenceSums } from "./sequence_sums.ts";
+export { swiglu } from "./swiglu.ts";
+export {
+  bytesOf,
+  type DType,
+  externalTensor,
+  reshape,
+  rows,
+  sizeOf,
+  type Storage,
+  type Tensor,
+} from "./tensor.ts";
+export { tokenLogProbs, type TokenLogProbsOptions } from "./token_log_probs.ts";
