@@ -19,14 +19,14 @@ export interface EncodedExchange {
 /**
  * Tokenizes a prompt together with each of its completions, and finds the boundary between them.
  *
- * Tokens can merge across the end of the prompt: `"2 + 2 = "` and `"4"` may hold a token `" 4"`. The model at work
- * would see the tokens of the whole text, so the whole text is what is tokenized; the prompt is then the longest
- * beginning that the prompt alone and every whole text have in common, and all later tokens belong to the completion.
- * For a pair this gives both sides the same prompt.
+ * Tokens can merge across the end of the prompt: `"2 + 2 = "` and `"4"` may hold a token `" 4"`. The model at
+ * work would see the tokens of the whole text, so the whole text is what is tokenized; the prompt is then the
+ * longest beginning that the prompt alone and every whole text have in common, and all later tokens belong to
+ * the completion. For a pair this gives both sides the same prompt.
  *
- * BOS is put in front once, if the tokenizer adds one and the text hasn't it. With `addEos`, a completion ends with EOS
- * exactly once; white space that a chat template writes after an end-of-turn token is left out, because the model
- * stops before it.
+ * BOS is put in front once, if the tokenizer adds one and the text hasn't it. With `addEos`, a completion
+ * ends with EOS exactly once; white space that a chat template writes after an end-of-turn token is left out,
+ * because the model stops before it.
  *
  * @throws {Error} if messages are given and there is no chat template, or EOS is wanted and there is none
  */

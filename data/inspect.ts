@@ -20,8 +20,8 @@ const RESET = "\x1b[0m";
 const CONTEXT = 3;
 
 /**
- * Writes an example as the model will see it, for a look at the data before training: each part decoded with its
- * special tokens, its length, what was cut, how it ends, and the tokens around the boundary.
+ * Writes an example as the model will see it, for a look at the data before training: each part decoded with
+ * its special tokens, its length, what was cut, how it ends, and the tokens around the boundary.
  *
  * @param example a tokenized pair or completion
  * @param tokenizer the one it was tokenized with

@@ -19,8 +19,8 @@ export interface JsonStreamOptions {
  *
  * The two are told apart by the first character: `[` starts an array. Blank lines are skipped but counted.
  *
- * @throws {Error} `pairs.jsonl:17: …` if a line isn't JSON; an error that names the file if it holds no value, isn't
- * UTF-8 or can't be decompressed
+ * @throws {Error} `pairs.jsonl:17: …` if a line isn't JSON; an error that names the file if it holds no
+ * value, isn't UTF-8 or can't be decompressed
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * Preference data: records of every common form, checked, rendered by the model's chat template, tokenized with an
- * exact boundary between prompt and completion, cut to length, shuffled and batched.
+ * Preference data: records of every common form, checked, rendered by the model's chat template, tokenized
+ * with an exact boundary between prompt and completion, cut to length, shuffled and batched.
  *
  * @module
  */

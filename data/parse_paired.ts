@@ -79,7 +79,7 @@ function splitSharedMessages(chosen: Message[], rejected: Message[]): Pair<Messa
   return { prompt: chosen.slice(0, common), chosen: chosen.slice(common), rejected: rejected.slice(common) };
 }
 
-/** A text prompt beside message lists is the user's turn, which some data sets repeat at the start of both lists. */
+/** A text prompt beside message lists is the user's turn, which some data sets repeat at both lists' start. */
 function withTextPrompt(pair: Pair<Message[], string>, source: RecordSource): Pair<Message[]> {
   const shared = splitSharedMessages(pair.chosen, pair.rejected);
   const user: Message = { role: "user", content: pair.prompt };

@@ -36,12 +36,13 @@ export function startOfData(): DataPosition {
 /**
  * Makes the function that takes a position and gives the batch there.
  *
- * The batch depends only on the position and the options, so a run resumes by giving the saved position. Every batch is
- * full. A batch doesn't mix epochs: the examples that are left over when an epoch has no full batch any more are left
- * out of that epoch, other ones each time when shuffling. Only where there are fewer examples than a batch needs is it
- * filled up from the epochs that follow.
+ * The batch depends only on the position and the options, so a run resumes by giving the saved position.
+ * Every batch is full. A batch doesn't mix epochs: the examples that are left over when an epoch has no full
+ * batch any more are left out of that epoch, other ones each time when shuffling. Only where there are fewer
+ * examples than a batch needs is it filled up from the epochs that follow.
  *
- * @throws {Error} if `count` or `size` isn't an integer from 1; when called, if the position isn't one of this data
+ * @throws {Error} if `count` or `size` isn't an integer from 1; when called, if the position isn't one of
+ * this data
  *
  * @example
  * ```ts

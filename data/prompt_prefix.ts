@@ -17,9 +17,10 @@ const ASSISTANT = "\n\nAssistant:";
  * Splits two full texts into their shared prompt and two completions.
  *
  * Transcripts in the style of Anthropic's HH data (`"\n\nHuman: …\n\nAssistant: …"`) are split after the last
- * `"\n\nAssistant:"`; what precedes must be the same in both. Other texts are split where they start to differ, moved
- * back so that no word is cut: a space goes with the word after it, a line break with the line before it. Words with
- * which both completions happen to start then count as prompt; give `prompt` to avoid that.
+ * `"\n\nAssistant:"`; what precedes must be the same in both. Other texts are split where they start to
+ * differ, moved back so that no word is cut: a space goes with the word after it, a line break with the line
+ * before it. Words with which both completions happen to start then count as prompt; give `prompt` to
+ * avoid that.
  *
  * @throws {RecordError} if the transcripts differ before their last assistant turn, or end with a human turn
  */

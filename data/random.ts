@@ -22,8 +22,8 @@ export interface Random {
 /**
  * Starts a generator from a seed.
  *
- * The generator is xoshiro128** 1.1 (Blackman and Vigna, arXiv 1805.01407); SplitMix64 spreads the seed over its
- * state, as its authors advise. It is not for secrets.
+ * The generator is xoshiro128** 1.1 (Blackman and Vigna, arXiv 1805.01407); SplitMix64 spreads the seed over
+ * its state, as its authors advise. It is not for secrets.
  *
  * @param seed an integer
  * @param options `stream`: an integer that picks one of many independent streams of the same seed; default 0

@@ -1,8 +1,8 @@
 import { loadTokenizer, type Tokenizer, type TokenizerFiles } from "./tokenizer.ts";
 
 /**
- * Reads the tokenizer of a model directory: `tokenizer.json`, `tokenizer_config.json` and, where there is one,
- * `chat_template.jinja`.
+ * Reads the tokenizer of a model directory: `tokenizer.json`, `tokenizer_config.json` and, where there is
+ * one, `chat_template.jinja`.
  *
  * @param directory a directory in Hugging Face layout
  * @param options a chat template that wins over the model's own, and variables for it

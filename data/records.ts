@@ -1,6 +1,6 @@
 /**
- * The checked forms of a training record: a pair, a labelled completion or a demonstration, whose sequences are
- * text, chat messages or token ids.
+ * The checked forms of a training record: a pair, a labelled completion or a demonstration, whose sequences
+ * are text, chat messages or token ids.
  *
  * @module
  */

@@ -11,8 +11,8 @@ export interface EpochOrderOptions {
 }
 
 /**
- * The order in which an epoch visits its examples: a random permutation of 0 … `count` − 1 that depends on nothing but
- * the three numbers given (Fisher and Yates' shuffle, one random stream an epoch).
+ * The order in which an epoch visits its examples: a random permutation of 0 … `count` − 1 that depends on
+ * nothing but the three numbers given (Fisher and Yates' shuffle, one random stream an epoch).
  *
  * @throws {Error} if `seed` isn't an integer, or `epoch` or `count` isn't an integer from 0
  *

@@ -19,8 +19,8 @@ export interface ChatTemplateOptions {
   /** The text of the EOS token, `eos_token` in the template. */
   eosToken?: string | null;
   /**
-   * Further variables, by their names in the template, such as `enable_thinking`. Set `date_string` for templates
-   * that would otherwise write today's date (Llama 3), or prompts differ from one day to the next.
+   * Further variables, by their names in the template, such as `enable_thinking`. Set `date_string` for
+   * templates that would otherwise write today's date (Llama 3), or prompts differ from one day to the next.
    */
   variables?: { readonly [name: string]: unknown };
 }
@@ -59,8 +59,8 @@ export function compileChatTemplate(source: string, options: ChatTemplateOptions
 }
 
 /**
- * Finds the chat template in the value of `tokenizer_config.json`'s `chat_template`: a text, or a list of named ones
- * of which `name` is taken.
+ * Finds the chat template in the value of `tokenizer_config.json`'s `chat_template`: a text, or a list of
+ * named ones of which `name` is taken.
  *
  * @returns the template's text, or null if the model has none
  * @throws {Error} if there are named templates but none of that name, or the value has another form
@@ -84,8 +84,8 @@ export function findChatTemplate(
 /**
  * Renders a prompt and the completion that follows it, as text.
  *
- * The prompt ends with the generation prompt, that is where the model starts to speak; the completion is what the
- * whole conversation has beyond it, the end-of-turn marks that the template writes included.
+ * The prompt ends with the generation prompt, that is where the model starts to speak; the completion is what
+ * the whole conversation has beyond it, the end-of-turn marks that the template writes included.
  *
  * @throws {Error} if the rendered conversation doesn't start with the rendered prompt
  */

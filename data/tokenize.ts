@@ -9,7 +9,7 @@ import { type DropReason, type DropTally, tallyDrop } from "./tally.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { cutPrompt, fitLengths, type LengthLimits, type PromptTruncation } from "./truncate.ts";
 
-/** A preference pair in token ids; the prompt is the same for both completions, and none of the three is empty. */
+/** A preference pair in token ids; both completions have the same prompt, and none of the three is empty. */
 export interface TokenizedPair {
   /** The record's line in its file, from 1. */
   line: number;
@@ -60,15 +60,15 @@ export interface Tokenized<E> {
 /**
  * Tokenizes preference pairs.
  *
- * The prompt is the same sequence of tokens on both sides, also where tokens merge across its end; a prompt that is
- * too long is cut first, then completions at their ends; no completion is ever cut to nothing. A record is dropped and
- * counted if a completion has no token or none stands before it, if BOS occurs inside a completion, or if the two sides
- * are equal once cut.
+ * The prompt is the same sequence of tokens on both sides, also where tokens merge across its end; a prompt
+ * that is too long is cut first, then completions at their ends; no completion is ever cut to nothing. A
+ * record is dropped and counted if a completion has no token or none stands before it, if BOS occurs inside a
+ * completion, or if the two sides are equal once cut.
  *
  * @param records in any form
  * @param tokenizer the policy's
- * @throws {Error} `pairs.jsonl:17: …` if a record can't be rendered or tokenized, or an id is not in the vocabulary;
- * an error that names the limit if a limit is too small
+ * @throws {Error} `pairs.jsonl:17: …` if a record can't be rendered or tokenized, or an id is not in the
+ * vocabulary; an error that names the limit if a limit is too small
  *
  * @example
  * ```ts
@@ -114,8 +114,8 @@ export function tokenizePairs(
 /**
  * Tokenizes labelled completions or demonstrations, as {@linkcode tokenizePairs} does pairs.
  *
- * Where a demonstration has no prompt and the tokenizer adds no BOS, its first token becomes the prompt, for nothing
- * comes before it from which it could be predicted.
+ * Where a demonstration has no prompt and the tokenizer adds no BOS, its first token becomes the prompt, for
+ * nothing comes before it from which it could be predicted.
  *
  * @throws {Error} as {@linkcode tokenizePairs}
  */

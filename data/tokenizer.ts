@@ -49,7 +49,7 @@ export interface TokenizerFiles {
   tokenizerJson: unknown;
   /** The parsed `tokenizer_config.json`. */
   tokenizerConfig: unknown;
-  /** A chat template's text, such as that of `chat_template.jinja`; wins over the one in `tokenizerConfig`. */
+  /** A chat template's text, such as that of `chat_template.jinja`; wins over the configuration's. */
   chatTemplate?: string | null;
   /** Which template to take where `tokenizerConfig` names several; default `default`. */
   chatTemplateName?: string;
@@ -60,11 +60,11 @@ export interface TokenizerFiles {
 /**
  * Makes a tokenizer from the parsed files of a model directory.
  *
- * BOS is added if `add_bos_token` in the configuration says so, or, where that is absent, if the tokenizer's own
- * post-processor does.
+ * BOS is added if `add_bos_token` in the configuration says so, or, where that is absent, if the tokenizer's
+ * own post-processor does.
  *
- * @throws {Error} if a file hasn't the expected form, names a special token that isn't in the vocabulary, or the chat
- * template can't be parsed
+ * @throws {Error} if a file hasn't the expected form, names a special token that isn't in the vocabulary, or
+ * the chat template can't be parsed
  *
  * @example
  * ```ts
@@ -143,7 +143,7 @@ export function loadTokenizer(files: TokenizerFiles): Tokenizer {
     throw new Error(`Token id ${id} is not in the vocabulary of ${ids.length} tokens`);
   }
 
-  // A padding token that only the configuration knows is common, and harmless because padding is never attended to.
+  // A padding token that only the configuration knows is common, and harmless: padding is never attended to.
   function specialToken(key: string, { mayBeUnknown = false } = {}): { text: string; id: number } | null {
     const value = config[key];
     const text = isJsonObject(value) ? value["content"] : value;

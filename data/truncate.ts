@@ -17,8 +17,8 @@ export interface FittedLengths {
 /**
  * Decides how many tokens a prompt and the completions that share it may keep.
  *
- * The prompt is cut to `maxPromptLength`. Where it and the longest completion still exceed `maxLength`, the prompt
- * gives way first, down to half of `maxLength`; then completions are cut. Neither ever falls to zero.
+ * The prompt is cut to `maxPromptLength`. Where it and the longest completion still exceed `maxLength`, the
+ * prompt gives way first, down to half of `maxLength`; then completions are cut. Neither ever falls to zero.
  *
  * @param lengths token counts, each at least 1
  * @throws {Error} if `maxLength` is below 2, `maxPromptLength` below 1, or either isn't an integer
@@ -52,7 +52,7 @@ function requireLimit(name: string, value: number, least: number): void {
 /** Which end of a prompt survives the cut. */
 export type PromptTruncation = "keep_start" | "keep_end";
 
-/** Cuts a prompt to `length` tokens; with `keep_end`, a BOS at its front stays there if two tokens or more remain. */
+/** Cuts a prompt to `length` tokens; with `keep_end`, a BOS at its front stays if two or more tokens remain. */
 export function cutPrompt(
   prompt: Int32Array,
   { length, truncate, bosId }: { length: number; truncate: PromptTruncation; bosId: number | null },

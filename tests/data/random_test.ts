@@ -2,8 +2,8 @@ import { createRandom, type RandomState, restoreRandom } from "@tr/align/data";
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 
 Deno.test("restoreRandom reproduces the published xoshiro128** 1.1 sequence", () => {
-  // The test vector of Rust's rand_xoshiro, made with https://prng.di.unimi.it/xoshiro128starstar.c; the state after
-  // it from a C transcription of the same.
+  // The test vector of Rust's rand_xoshiro, made with https://prng.di.unimi.it/xoshiro128starstar.c; the
+  // state after it from a C transcription of the same.
   const random = restoreRandom([1, 2, 3, 4]);
   assertEquals(Array.from({ length: 10 }, random.uint32), [
     11520,
@@ -21,8 +21,9 @@ Deno.test("restoreRandom reproduces the published xoshiro128** 1.1 sequence", ()
 });
 
 Deno.test("createRandom spreads seed and stream with SplitMix64", () => {
-  // From a C transcription of splitmix64.c and xoshiro128starstar.c: SplitMix64(1234567) gives 6457827717110365317
-  // (as published), and SplitMix64 of that + 3 gives the two halves of the state, low words first.
+  // From a C transcription of splitmix64.c and xoshiro128starstar.c: SplitMix64(1234567) gives
+  // 6457827717110365317 (as published), and SplitMix64 of that + 3 gives the two halves of the state, low
+  // words first.
   const random = createRandom(1234567, { stream: 3 });
   assertEquals(random.state, [2828991606, 3079699547, 1086071199, 3204469256]);
   assertEquals(Array.from({ length: 4 }, random.uint32), [854458906, 859187431, 2032603994, 2375256058]);

@@ -40,7 +40,7 @@ Deno.test({
   name: "readRecords splits 2343 of the 2354 pairs of HH helpful-base test",
   ignore: hh.isAbsent,
   async fn(): Promise<void> {
-    // Counted with a few lines of Python: 9 pairs differ before the last "\n\nAssistant:", 2 have equal sides.
+    // Counted in Python: 9 pairs differ before their last "\n\nAssistant:", 2 have equal sides.
     await assertRejects(() => readRecords(hh.path), Error, "jsonl.gz:169: ");
     const { records, dropped } = await readRecords(hh.path, { kind: "paired", invalid: "skip" });
     assertEquals(records.length, 2343);
