@@ -1,4 +1,4 @@
-import { pick, type Random, seededRandom, shuffle } from "./random.ts";
+import { createRandom, epochOrder, type Random } from "@tr/align/data";
 import { everySituation, fill, type Manner, type Situation } from "./scenes.ts";
 
 /** One text for supervised fine-tuning; the completion starts with a space, so that joining the two reads right. */
@@ -48,7 +48,7 @@ export interface CorpusOptions {
  * curtly: the supervised part holds both manners equally, the preference part says which is better.
  *
  * @throws RangeError if a count is negative or not an integer, if the counts add up to more prompts than there are,
- * or if `labelNoise` is outside 0 to 1.
+ * or if `labelNoise` is outside 0 to 1; Error if `seed` is not an integer.
  */
 export function generateCorpus(options: CorpusOptions = {}): Corpus {
   const { seed = 0, supervised = 4000, preferences = 1500, heldOut = 200, labelNoise = 0.05 } = options;
@@ -68,8 +68,9 @@ export function generateCorpus(options: CorpusOptions = {}): Corpus {
     throw new RangeError(`generateCorpus: labelNoise is ${labelNoise}; give a share from 0 to 1`);
   }
 
-  const random = seededRandom(seed);
-  const deck = shuffle(random, situations);
+  const order = epochOrder({ seed, epoch: 0, count: situations.length });
+  const deck = Array.from(order, (index) => situations[index]!);
+  const random = createRandom(seed, { stream: 1 }); // stream 0 was spent on the order
   const pair = (situation: Situation): PreferenceRecord => ({
     prompt: fill(situation.scene.prompt, situation),
     chosen: answer(random, situation, "kind"),
@@ -82,7 +83,7 @@ export function generateCorpus(options: CorpusOptions = {}): Corpus {
     })),
     preferences: deck.slice(supervised, supervised + preferences).map((situation) => {
       const right = pair(situation);
-      const mislabelled = random() < labelNoise;
+      const mislabelled = random.uniform() < labelNoise;
       return mislabelled ? { prompt: right.prompt, chosen: right.rejected, rejected: right.chosen } : right;
     }),
     heldOut: deck.slice(supervised + preferences, wanted).map(pair),
@@ -91,5 +92,6 @@ export function generateCorpus(options: CorpusOptions = {}): Corpus {
 
 function answer(random: Random, situation: Situation, manner: Manner): string {
   const { openings, closings } = situation.scene.answers[manner];
-  return ` ${fill(pick(random, openings), situation)} ${fill(pick(random, closings), situation)}`;
+  const pick = (sentences: readonly string[]) => fill(sentences[random.below(sentences.length)]!, situation);
+  return ` ${pick(openings)} ${pick(closings)}`;
 }

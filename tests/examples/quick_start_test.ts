@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { Tokenizer } from "@huggingface/tokenizers";
+import { loadTokenizer } from "../../data/mod.ts";
+import { parseLlamaConfig } from "../../models/files/mod.ts";
 import {
   type CompletionRecord,
   generateCorpus,
@@ -132,6 +134,15 @@ Deno.test("quickStartTokenizer puts one <s> in front and knows what it doesn't k
   const size = quickStartModelConfig()["vocab_size"];
   assertEquals(tokenizer.get_vocab().size, size);
   assert(Number(size) <= 200, `${size} tokens`);
+});
+
+Deno.test("quickStartTokenizer and quickStartModelConfig agree on special tokens and vocabulary", () => {
+  const own = loadTokenizer({ tokenizerJson, tokenizerConfig });
+  assertEquals([own.bosId, own.eosId, own.addBos, own.chatTemplate], [0, 1, true, null]);
+  assertEquals(own.decode(own.encode("Ben says: Here is the lamp.")), "Ben says: Here is the lamp.");
+  const config = quickStartModelConfig();
+  assertEquals([config["bos_token_id"], config["eos_token_id"]], [own.bosId, own.eosId]);
+  assertEquals(parseLlamaConfig(config, { name: "config.json" }).vocabSize, own.vocabularySize);
 });
 
 Deno.test("quickStartModelConfig describes a Llama of 100,000 to 200,000 parameters", () => {
