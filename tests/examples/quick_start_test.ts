@@ -142,7 +142,7 @@ Deno.test("quickStartTokenizer and quickStartModelConfig agree on special tokens
   assertEquals(own.decode(own.encode("Ben says: Here is the lamp.")), "Ben says: Here is the lamp.");
   const config = quickStartModelConfig();
   assertEquals([config["bos_token_id"], config["eos_token_id"]], [own.bosId, own.eosId]);
-  assertEquals(parseLlamaConfig(config, { name: "config.json" }).vocabSize, own.vocabularySize);
+  assertEquals(parseLlamaConfig(config, { name: "config.json" }).vocabularySize, own.vocabularySize);
 });
 
 Deno.test("quickStartModelConfig describes a Llama of 100,000 to 200,000 parameters", () => {
