@@ -28,8 +28,8 @@ export type PolicyName = "policy" | "reference" | "initial";
 export interface EngineOptions {
   /** The model's architecture. */
   config: LlamaConfig;
-  /** The loss, compiled. */
-  loss: CompiledLoss;
+  /** The loss, compiled; null for one that the host computes, see {@linkcode Engine.accumulateSeeded}. */
+  loss: CompiledLoss | null;
   /** Completions in a record: two for pairs, one for unpaired and SFT records. */
   sequencesPerRecord: 1 | 2;
   /** No reference at all, one that stays, or one that follows the policy (then the initial one is kept beside it). */
@@ -48,8 +48,12 @@ export interface EngineOptions {
   memoryLimit?: number;
 }
 
-/** What the loss of a micro-batch is divided by: all of the optimizer step counts, not the micro-batch. */
-export interface StepShares {
+/** A micro-batch's part in its optimizer step: what its loss is divided by counts the whole step. */
+export interface MicroBatch {
+  /** One of the shapes that the engine was built with. */
+  readonly shape: BatchShape;
+  /** Records in the micro-batch. */
+  readonly records: number;
   /** Records in the optimizer step. */
   readonly stepRecords: number;
   /** Chosen completion tokens in the optimizer step. */
@@ -101,7 +105,7 @@ export interface Engine {
   /** Clears what the micro-batches of a step add to. */
   beginStep(): void;
   /** Adds the gradient of a micro-batch. Outputs: `policy` and `reference` [sequences], `losses` [records]. */
-  accumulate(batch: PackedBatch, options: StepShares & { shape: BatchShape; records: number }): PendingRun;
+  accumulate(batch: PackedBatch, options: MicroBatch & { labels: ArrayLike<number> }): PendingRun;
   /** Adds the gradient of a micro-batch whose derivative by each summed log-prob is given. */
   accumulateSeeded(
     batch: PackedBatch,
@@ -110,7 +114,7 @@ export interface Engine {
   /** Adds to the step's mismatched statistics. Outputs: `policy` and `reference` [sequences]. */
   accumulateMismatched(
     batch: PackedBatch,
-    options: StepShares & { shape: BatchShape; records: number },
+    options: MicroBatch,
   ): PendingRun;
   /** One AdamW step from the accumulated gradient. Output: `norm` [norm, clip factor, 1 if finite, 0]. */
   update(options: { learningRate: number; step: number }): PendingRun;
@@ -162,7 +166,7 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
   };
   const setShares = (
     { inputs }: Program,
-    { stepRecords, stepTokens, records }: StepShares & { records: number },
+    { stepRecords, stepTokens, records }: MicroBatch,
   ) => {
     inputs.shares!.set([1 / stepRecords, 1 / stepTokens, records, 1 / stepRecords]);
   };
@@ -181,13 +185,14 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
     },
     beginStep() {
       clearParameters(device, sets.gradients);
-      if (loss.needs.mismatched) {
+      if (loss?.needs.mismatched) {
         device.gpu.queue.writeBuffer(mismatchedSums.storage.buffer!, 0, new Float32Array(4));
       }
     },
-    accumulate(batch, { shape, ...shares }) {
-      const found = load(programName("train", shape), batch);
-      setShares(found, shares);
+    accumulate(batch, { labels, ...micro }) {
+      const found = load(programName("train", micro.shape), batch);
+      found.inputs.labels!.set(labels);
+      setShares(found, micro);
       return found.run();
     },
     accumulateSeeded(batch, { shape, derivatives }) {
@@ -195,9 +200,9 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
       found.inputs.derivatives!.set(derivatives);
       return found.run();
     },
-    accumulateMismatched(batch, { shape, ...shares }) {
-      const found = load(programName("mismatched", shape), batch);
-      setShares(found, shares);
+    accumulateMismatched(batch, micro) {
+      const found = load(programName("mismatched", micro.shape), batch);
+      setShares(found, micro);
       return found.run();
     },
     update({ learningRate, step }) {
@@ -255,27 +260,29 @@ function buildGraphs(
 
   for (const shape of options.shapes) {
     const records = shape.sequences / sequencesPerRecord;
-    build(programName("train", shape), (graph) => {
-      const batch = batchInputs(graph, shape);
-      // The reference first: its activations are gone before the policy's, which backward needs, are made.
-      const reference = loss.needs.reference && sets.reference !== null
-        ? logProbs(graph, sets.reference.tensors, batch).sequence
-        : undefined;
-      const policy = logProbs(graph, sets.policy.tensors, batch).sequence;
-      const losses = preferenceLoss(graph, policy, {
-        formula: loss,
-        sequencesPerRecord,
-        lengths: batch.lengths,
-        labels: input(graph, "labels", { shape: [records] }),
-        shares: input(graph, "shares", { shape: [4] }),
-        ...(reference ? { reference } : {}),
-        ...(loss.needs.mismatched ? { mismatched: mismatchedSums } : {}),
+    if (loss !== null) {
+      build(programName("train", shape), (graph) => {
+        const batch = batchInputs(graph, shape);
+        // The reference first: its activations are gone before the policy's, which backward needs, are made.
+        const reference = loss.needs.reference && sets.reference !== null
+          ? logProbs(graph, sets.reference.tensors, batch).sequence
+          : undefined;
+        const policy = logProbs(graph, sets.policy.tensors, batch).sequence;
+        const losses = preferenceLoss(graph, policy, {
+          formula: loss,
+          sequencesPerRecord,
+          lengths: batch.lengths,
+          labels: input(graph, "labels", { shape: [records] }),
+          shares: input(graph, "shares", { shape: [4] }),
+          ...(reference ? { reference } : {}),
+          ...(loss.needs.mismatched ? { mismatched: mismatchedSums } : {}),
+        });
+        backward(graph, new Map([[losses, losses]]));
+        output(graph, "policy", policy);
+        if (reference !== undefined) output(graph, "reference", reference);
+        output(graph, "losses", losses);
       });
-      backward(graph, new Map([[losses, losses]]));
-      output(graph, "policy", policy);
-      if (reference !== undefined) output(graph, "reference", reference);
-      output(graph, "losses", losses);
-    });
+    }
     if (options.seeded) {
       build(programName("seeded", shape), (graph) => {
         const batch = batchInputs(graph, shape);
@@ -295,21 +302,23 @@ function buildGraphs(
       });
     }
   }
-  for (const shape of loss.needs.mismatched ? options.mismatchedShapes ?? [] : []) {
-    build(programName("mismatched", shape), (graph) => {
-      const batch = batchInputs(graph, shape);
-      const reference = logProbs(graph, sets.reference!.tensors, batch).sequence;
-      const policy = logProbs(graph, forwardOnly(sets.policy), batch).sequence;
-      mismatchedTerms(graph, policy, {
-        formula: loss,
-        reference,
-        lengths: batch.lengths,
-        shares: input(graph, "shares", { shape: [4] }),
-        into: mismatchedSums,
+  for (const shape of options.mismatchedShapes ?? []) {
+    if (loss?.needs.mismatched) {
+      build(programName("mismatched", shape), (graph) => {
+        const batch = batchInputs(graph, shape);
+        const reference = logProbs(graph, sets.reference!.tensors, batch).sequence;
+        const policy = logProbs(graph, forwardOnly(sets.policy), batch).sequence;
+        mismatchedTerms(graph, policy, {
+          formula: loss,
+          reference,
+          lengths: batch.lengths,
+          shares: input(graph, "shares", { shape: [4] }),
+          into: mismatchedSums,
+        });
+        output(graph, "policy", policy);
+        output(graph, "reference", reference);
       });
-      output(graph, "policy", policy);
-      output(graph, "reference", reference);
-    });
+    }
   }
   build("update", (graph) => {
     const step = input(graph, "step", { shape: [4] });

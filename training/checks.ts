@@ -1,0 +1,90 @@
+/** Checks while training: numbers that are not finite, and a first loss that is not what it must be. */
+import { type BatchLogProbs, evaluateLoss, type TrainingLoss } from "./metrics.ts";
+import type { TrainingExample } from "./records.ts";
+
+/** Largest relative difference between the first loss and the one that policy = reference makes it. */
+const FIRST_LOSS_TOLERANCE = 1e-3;
+
+/** Records to name in a message. */
+const NAMED = 5;
+
+/**
+ * Throws if anything of a step is NaN or infinite, naming the records where it begins.
+ *
+ * @param step.losses One share a record.
+ * @param step.norm The gradient's norm.
+ */
+export function checkFinite(step: {
+  step: number;
+  examples: readonly TrainingExample[];
+  losses: readonly number[];
+  batch: BatchLogProbs;
+  norm: number;
+}): void {
+  const { examples, losses, batch, norm } = step;
+  const perRecord = batch.policy.length / examples.length;
+  const bad = examples.filter((_, i) => {
+    const sequences = Array.from({ length: perRecord }, (_, k) => i * perRecord + k);
+    const logProbs = sequences.flatMap((s) => [batch.policy[s]!, batch.reference?.[s] ?? 0]);
+    return ![losses[i]!, ...logProbs].every(Number.isFinite);
+  });
+  if (bad.length > 0) {
+    throw new Error(
+      `Step ${step.step}: the loss is not finite for ${describeRecords(bad)}. The step was not applied. ` +
+        "Lower the learning rate, or look at these records.",
+    );
+  }
+  if (!Number.isFinite(norm)) {
+    throw new Error(
+      `Step ${step.step}: the gradient is not finite (norm ${norm}) though the losses of ${
+        describeRecords(examples)
+      } are. ` +
+        "The step was not applied. Lower the learning rate.",
+    );
+  }
+}
+
+/**
+ * Throws if the first loss differs from the one that equal policy and reference give: ln 2 for DPO, 1/(4β²) for IPO.
+ *
+ * Such a difference is a mistake in masks, positions or weights, not in the data.
+ */
+export function checkFirstStep(
+  { loss, batch, total, sequencesPerRecord, examples }: {
+    loss: TrainingLoss;
+    batch: BatchLogProbs;
+    total: number;
+    sequencesPerRecord: 1 | 2;
+    examples: readonly TrainingExample[];
+  },
+): void {
+  const { policy, reference, mismatched } = batch;
+  if (reference === undefined) return;
+  const equal: BatchLogProbs = {
+    ...batch,
+    reference: policy,
+    ...(mismatched ? { mismatched: { policy: mismatched.policy, reference: mismatched.policy } } : {}),
+  };
+  const expected = evaluateLoss(loss, equal, { sequencesPerRecord, against: policy }).loss;
+  if (Math.abs(total - expected) <= FIRST_LOSS_TOLERANCE * Math.abs(expected)) return;
+  let worst = 0;
+  policy.forEach((value, i) => {
+    if (Math.abs(value - reference[i]!) > Math.abs(policy[worst]! - reference[worst]!)) worst = i;
+  });
+  const { line } = examples[Math.floor(worst / sequencesPerRecord)]!;
+  throw new Error(
+    `The first loss is ${total}, but with policy and reference still the same model it must be ${expected}. Log-probs ` +
+      `differ most for the record on line ${line}: ${policy[worst]} under the policy, ${
+        reference[worst]
+      } under the ` +
+      "reference. Training was stopped: this points to a mistake in the model's files or in this library.",
+  );
+}
+
+function describeRecords(examples: readonly TrainingExample[]): string {
+  const lines = examples.slice(0, NAMED).map(({ line }) => line).join(", ");
+  const more = examples.length > NAMED ? ` and ${examples.length - NAMED} more` : "";
+  return `the record${examples.length === 1 ? "" : "s"} on line${
+    examples.length === 1 ? "" : "s"
+  } ${lines}${more}`;
+}

@@ -1,0 +1,123 @@
+/** What a run can be told; the command line reads it from YAML. */
+import { combine } from "../losses/combine.ts";
+import type { Loss } from "../losses/definition.ts";
+import { dpo } from "../losses/dpo.ts";
+import { ipo } from "../losses/ipo.ts";
+import { kto } from "../losses/kto.ts";
+import { ktoPaired } from "../losses/kto_paired.ts";
+import { sft } from "../losses/sft.ts";
+import { frozen } from "../reference/frozen.ts";
+import { hard } from "../reference/hard.ts";
+import { soft } from "../reference/soft.ts";
+import type { ReferenceStrategy } from "../reference/strategy.ts";
+import type { ScheduleName } from "./schedule.ts";
+
+/** One loss of a weighted sum, by name. */
+export type LossSettings =
+  & { readonly weight: number }
+  & (
+    | { readonly type: "dpo"; readonly beta: number; readonly labelSmoothing: number }
+    | { readonly type: "ipo"; readonly beta: number; readonly average: "sum" | "mean" }
+    | {
+      readonly type: "kto";
+      readonly beta: number;
+      readonly desirableWeight: number;
+      readonly undesirableWeight: number;
+    }
+    | { readonly type: "kto_paired"; readonly beta: number; readonly detach: boolean }
+    | { readonly type: "sft" }
+  );
+
+/** What the policy is compared with; `path` starts it from another model than the policy. */
+export type ReferenceSettings =
+  & { readonly path: string | null }
+  & (
+    | { readonly update: "frozen" }
+    | { readonly update: "soft"; readonly alpha: number; readonly every: number }
+    | { readonly update: "hard"; readonly every: number }
+  );
+
+/** All settings of a run; see the README's table of keys for what each does. */
+export interface RunConfig {
+  /** The model to train, in Hugging Face layout, and the element type that it is written with. */
+  readonly model: { readonly path: string; readonly dtype: "float32" | "float16" | "bfloat16" };
+  /** Records and how they become tokens. */
+  readonly data: {
+    readonly train: readonly string[];
+    readonly eval: string | null;
+    readonly evalRecords: number | null;
+    readonly maxLength: number;
+    readonly maxPromptLength: number | null;
+    readonly truncate: "keep_end" | "keep_start";
+    readonly template: string | null;
+    readonly shuffle: boolean;
+    readonly invalid: "error" | "skip";
+  };
+  /** The weighted losses; absent for supervised fine-tuning. */
+  readonly loss?: readonly LossSettings[];
+  /** The reference; absent for supervised fine-tuning. */
+  readonly reference?: ReferenceSettings;
+  /** Steps, batches and the optimizer. */
+  readonly training: {
+    readonly steps: number;
+    readonly batchSize: number;
+    readonly accumulate: number;
+    readonly learningRate: number;
+    readonly schedule: ScheduleName;
+    readonly warmup: number;
+    readonly weightDecay: number;
+    readonly adamBetas: readonly [number, number];
+    readonly adamEpsilon: number;
+    readonly maxGradNorm: number | null;
+    readonly seed: number;
+    readonly initialEvery?: number;
+    readonly memoryLimit: number | null;
+  };
+  /** Where results go and how often. */
+  readonly output: {
+    readonly directory: string;
+    readonly saveEvery: number;
+    readonly evalEvery: number;
+    readonly logEvery: number;
+    readonly keepCheckpoints: number;
+    readonly samples: number;
+    readonly sampleTokens: number;
+  };
+  /** How the samples before and after are drawn. */
+  readonly generation: {
+    readonly temperature: number;
+    readonly topK: number | null;
+    readonly topP: number | null;
+    readonly seed: number;
+  };
+}
+
+/** The loss that a configuration asks for. */
+export function lossOf(config: Pick<RunConfig, "loss">): Loss {
+  if (config.loss === undefined) return sft();
+  const [first] = config.loss;
+  if (config.loss.length === 1 && first?.weight === 1) return lossTerm(first);
+  return combine(config.loss.map((settings) => ({ loss: lossTerm(settings), weight: settings.weight })));
+}
+
+function lossTerm(settings: LossSettings): Loss {
+  switch (settings.type) {
+    case "dpo":
+      return dpo(settings);
+    case "ipo":
+      return ipo(settings);
+    case "kto":
+      return kto(settings);
+    case "kto_paired":
+      return ktoPaired(settings);
+    case "sft":
+      return sft();
+  }
+}
+
+/** The reference strategy that a configuration asks for. */
+export function strategyOf(config: Pick<RunConfig, "reference">): ReferenceStrategy {
+  const settings = config.reference;
+  if (settings === undefined || settings.update === "frozen") return frozen();
+  return settings.update === "soft" ? soft(settings) : hard(settings);
+}

@@ -1,0 +1,167 @@
+/** The metrics of a batch, under the names that the field uses. */
+import type { LossColumns } from "../losses/columns.ts";
+import type { CompiledLoss } from "../losses/compile.ts";
+import type { PreferenceLossFunction } from "../losses/batch.ts";
+
+/** Log-probs of a batch as they came from the device; sequences as the engine orders them. */
+export interface BatchLogProbs {
+  /** Summed log-probs under the policy. */
+  readonly policy: Float32Array;
+  /** Under the current reference; absent for losses without one. */
+  readonly reference?: Float32Array;
+  /** Under the initial reference, where it was measured. */
+  readonly initial?: Float32Array;
+  /** Completion tokens. */
+  readonly lengths: Float32Array;
+  /** Labels of unpaired records. */
+  readonly labels: Float32Array;
+  /** Log-probs of mismatched sequences, for losses that need them. */
+  readonly mismatched?: { readonly policy: Float32Array; readonly reference: Float32Array };
+}
+
+/** Metrics by name. */
+export type Metrics = Record<string, number>;
+
+/** Completions in a record. */
+type SequencesPerRecord = 1 | 2;
+
+/** A loss of the library, or a user's own. */
+export type TrainingLoss = CompiledLoss | PreferenceLossFunction;
+
+/** Rewards and what else a loss says of a batch. */
+interface Evaluated {
+  loss: number;
+  rewards: { chosen: ArrayLike<number>; rejected: ArrayLike<number> };
+  curvature?: number;
+  statistics?: Readonly<Record<string, number>>;
+}
+
+/** Splits sequences into the chosen ones and the rejected ones; single completions count as chosen. */
+export function splitSequences(values: Float32Array, sequencesPerRecord: SequencesPerRecord) {
+  if (sequencesPerRecord === 1) return { chosen: values, rejected: undefined };
+  return {
+    chosen: values.filter((_, i) => i % 2 === 0),
+    rejected: values.filter((_, i) => i % 2 === 1),
+  };
+}
+
+/** The columns of a batch as the losses take them, with `against` as the reference. */
+export function lossColumns(
+  batch: BatchLogProbs,
+  options: { sequencesPerRecord: SequencesPerRecord; against: Float32Array | undefined },
+): LossColumns {
+  const { sequencesPerRecord, against } = options;
+  const policy = splitSequences(batch.policy, sequencesPerRecord);
+  const lengths = splitSequences(batch.lengths, sequencesPerRecord);
+  const reference = against === undefined ? undefined : splitSequences(against, sequencesPerRecord);
+  const { mismatched } = batch;
+  return {
+    records: {
+      policyChosen: policy.chosen,
+      lengthChosen: lengths.chosen,
+      label: batch.labels,
+      ...(policy.rejected ? { policyRejected: policy.rejected, lengthRejected: lengths.rejected! } : {}),
+      ...(reference ? { referenceChosen: reference.chosen } : {}),
+      ...(reference?.rejected ? { referenceRejected: reference.rejected } : {}),
+    },
+    ...(mismatched
+      ? { mismatched: { policyChosen: mismatched.policy, referenceChosen: mismatched.reference } }
+      : {}),
+  };
+}
+
+/** Runs a loss of either form over a batch, on the host in float64. */
+export function evaluateLoss(
+  loss: TrainingLoss,
+  batch: BatchLogProbs,
+  options: { sequencesPerRecord: SequencesPerRecord; against: Float32Array | undefined },
+): Evaluated & { gradients: { chosen: ArrayLike<number>; rejected: ArrayLike<number> } } {
+  const columns = lossColumns(batch, options);
+  if (typeof loss !== "function") return loss.evaluate(columns);
+  const { policyChosen, policyRejected, referenceChosen, referenceRejected, lengthChosen, lengthRejected } =
+    columns.records;
+  return loss({
+    policy: { chosen: policyChosen!, rejected: policyRejected! },
+    reference: { chosen: referenceChosen!, rejected: referenceRejected! },
+    lengths: { chosen: lengthChosen!, rejected: lengthRejected! },
+  });
+}
+
+/**
+ * The metrics of a preference batch.
+ *
+ * `rewards/…` are measured against the current reference, `rewards_initial/…` against the one that training started
+ * from. `kl/reference` and `kl/initial` are the mean over the batch's completions of log π − log π_ref, in nats a
+ * completion: an estimate of the divergence on the data's completions, not on the policy's own, so it can be negative.
+ */
+export function preferenceMetrics(
+  loss: TrainingLoss,
+  batch: BatchLogProbs,
+  { sequencesPerRecord }: { sequencesPerRecord: SequencesPerRecord },
+): Metrics {
+  const { reference, initial } = batch;
+  const evaluated = evaluateLoss(loss, batch, { sequencesPerRecord, against: reference });
+  const groups = groupCompletions(batch, sequencesPerRecord);
+  const metrics: Metrics = { ...rewardMetrics("rewards", evaluated.rewards, batch, sequencesPerRecord) };
+  if (initial !== undefined) {
+    const { rewards } = evaluateLoss(loss, batch, { sequencesPerRecord, against: initial });
+    Object.assign(metrics, rewardMetrics("rewards_initial", rewards, batch, sequencesPerRecord));
+  }
+  for (const [name, members] of Object.entries(groups)) {
+    if (members.length > 0) metrics[`logps/${name}`] = mean(members.map((i) => batch.policy[i]!));
+  }
+  if (reference !== undefined) metrics["kl/reference"] = meanDifference(batch.policy, reference);
+  if (initial !== undefined) metrics["kl/initial"] = meanDifference(batch.policy, initial);
+  if (evaluated.curvature !== undefined) metrics.curvature = evaluated.curvature;
+  for (const [name, value] of Object.entries(evaluated.statistics ?? {})) metrics[name] = value;
+  for (const [name, members] of Object.entries(groups)) {
+    if (members.length > 0) metrics[`length/${name}`] = mean(members.map((i) => batch.lengths[i]!));
+  }
+  return metrics;
+}
+
+/** Indices of the chosen (or desirable) and the rejected (or undesirable) sequences. */
+function groupCompletions({ policy, labels }: BatchLogProbs, sequencesPerRecord: SequencesPerRecord) {
+  const isChosen = (i: number) => sequencesPerRecord === 2 ? i % 2 === 0 : labels[i] === 1;
+  const all = Array.from(policy, (_, i) => i);
+  return { chosen: all.filter(isChosen), rejected: all.filter((i) => !isChosen(i)) };
+}
+
+function rewardMetrics(
+  prefix: string,
+  rewards: Evaluated["rewards"],
+  batch: BatchLogProbs,
+  sequencesPerRecord: SequencesPerRecord,
+): Metrics {
+  if (sequencesPerRecord === 1) {
+    // Without pairs there are no margins within a record: desirable and undesirable completions are compared as groups.
+    const { chosen, rejected } = groupCompletions(batch, 1);
+    const of = (members: number[]) => members.map((i) => rewards.chosen[i]!);
+    return {
+      ...(chosen.length > 0 ? { [`${prefix}/chosen`]: mean(of(chosen)) } : {}),
+      ...(rejected.length > 0 ? { [`${prefix}/rejected`]: mean(of(rejected)) } : {}),
+      ...(chosen.length > 0 && rejected.length > 0
+        ? { [`${prefix}/margins`]: mean(of(chosen)) - mean(of(rejected)) }
+        : {}),
+    };
+  }
+  const margins = Array.from(rewards.chosen, (value, i) => value - rewards.rejected[i]!);
+  return {
+    [`${prefix}/chosen`]: mean(rewards.chosen),
+    [`${prefix}/rejected`]: mean(rewards.rejected),
+    [`${prefix}/margins`]: mean(margins),
+    [`${prefix}/accuracies`]: mean(margins.map((margin) => margin > 0 ? 1 : 0)),
+  };
+}
+
+function mean(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return sum / values.length;
+}
+
+function meanDifference(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! - b[i]!;
+  return sum / a.length;
+}

@@ -1,0 +1,82 @@
+/** What a run is going to compute, known before it starts: its batches and the shapes they are padded to. */
+import { chooseShapes } from "../data/buckets.ts";
+import { mismatchCompletions } from "../data/mismatch.ts";
+import { type BatchShape, measureGroups, type PackedGroup } from "../data/pack.ts";
+import { createBatches, startOfData } from "../data/position.ts";
+import { microBatches, type TrainingExample } from "./records.ts";
+
+/** How records are cut into steps. */
+export interface BatchPlanOptions {
+  /** Optimizer steps of the run. */
+  readonly steps: number;
+  /** Records in a micro-batch. */
+  readonly batchSize: number;
+  /** Micro-batches in an optimizer step. */
+  readonly accumulate: number;
+  /** Seed of the order. */
+  readonly seed: number;
+  /** Whether each epoch has its own random order. */
+  readonly shuffle: boolean;
+}
+
+/** The shapes of a run. */
+export interface BatchPlan {
+  /** Of training and evaluation batches. */
+  readonly shapes: BatchShape[];
+  /** Of batches of mismatched sequences; empty if there are none. */
+  readonly mismatchedShapes: BatchShape[];
+}
+
+/** Prompt i with the completion of record i − 1 of the same step, for losses that estimate KL from them. */
+export function mismatchedGroups(examples: readonly TrainingExample[]): PackedGroup[] {
+  const completions = examples.map(({ line, prompt, completions: [completion] }) => ({
+    line,
+    prompt: Int32Array.from(prompt),
+    completion: Int32Array.from(completion!),
+  }));
+  return mismatchCompletions(completions).map(({ prompt, completion }) => ({
+    prompt,
+    completions: [completion],
+  }));
+}
+
+/**
+ * Walks through all batches of a run and chooses the shapes to compile.
+ *
+ * @param examples The training records.
+ * @param options.evaluation Held-out records, evaluated in batches of `batchSize`.
+ * @param options.mismatched Whether the loss needs mismatched sequences.
+ */
+export function planBatches(
+  examples: readonly TrainingExample[],
+  options: BatchPlanOptions & { evaluation?: readonly TrainingExample[]; mismatched?: boolean },
+): BatchPlan {
+  const { steps, batchSize, accumulate, seed, shuffle, evaluation = [], mismatched = false } = options;
+  const takeBatch = createBatches({ count: examples.length, size: batchSize * accumulate, seed, shuffle });
+  const shapes: BatchShape[] = microBatches(evaluation, batchSize).map((batch) => measureGroups(batch));
+  const mismatchedShapes: BatchShape[] = [];
+  let position = startOfData();
+  for (let step = 1; step <= steps; step++) {
+    const { indices, next } = takeBatch(position);
+    position = next;
+    const batch = Array.from(indices, (index) => examples[index]!);
+    for (const micro of microBatches(batch, batchSize)) shapes.push(measureGroups(micro));
+    if (!mismatched) continue;
+    for (const micro of microBatches(mismatchedGroups(batch), batchSize)) {
+      mismatchedShapes.push(measureGroups(micro));
+    }
+  }
+  return {
+    shapes: chooseShapes(shapes),
+    mismatchedShapes: mismatchedShapes.length > 0 ? chooseShapes(mismatchedShapes) : [],
+  };
+}
+
+/** The length of the longest sequence of some groups, in tokens. */
+export function longestSequence(groups: readonly PackedGroup[]): number {
+  return groups.reduce(
+    (longest, { prompt, completions }) =>
+      Math.max(longest, prompt.length + Math.max(...completions.map(({ length }) => length))),
+    0,
+  );
+}

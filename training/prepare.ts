@@ -1,0 +1,160 @@
+/** Everything that is decided before a run's first step: data, batches, loss, strategy, memory. */
+import { type CompiledLoss, compileLoss } from "../losses/compile.ts";
+import type { PreferenceLossFunction } from "../losses/batch.ts";
+import type { Device } from "../kernels/device.ts";
+import { openModelDirectory } from "../models/files/directory.ts";
+import { parseLlamaConfig } from "../models/files/llama_config.ts";
+import { checkTensors, llamaTensors } from "../models/files/llama_tensors.ts";
+import { type FusedParameter, llamaParameters } from "../models/llama.ts";
+import { uploadWeights } from "../models/weights.ts";
+import { countUpdates, referenceWarnings } from "../reference/forecast.ts";
+import type { ReferenceStrategy } from "../reference/strategy.ts";
+import { lossOf, type RunConfig, strategyOf } from "./config.ts";
+import { createEngine, type Engine } from "./engine.ts";
+import { CHUNK_ELEMENTS, type LoadedModel, type LoadedRecords, loadModel, loadRecords, type RunRecords } from "./load.ts";
+import { needsHost } from "./loop.ts";
+import type { TrainingLoss } from "./metrics.ts";
+import { type BatchPlan, longestSequence, planBatches } from "./plan.ts";
+
+/** A run that is ready to start. */
+export interface PreparedRun {
+  /** The settings. */
+  readonly config: RunConfig;
+  /** The model's files, closed by {@linkcode runTraining} or by the caller. */
+  readonly model: LoadedModel;
+  /** Its parameters. */
+  readonly parameters: readonly FusedParameter[];
+  /** What is minimized. */
+  readonly loss: TrainingLoss;
+  /** Completions in a record. */
+  readonly sequencesPerRecord: 1 | 2;
+  /** Whether the loss compares with a reference. */
+  readonly hasReference: boolean;
+  /** When the reference moves. */
+  readonly strategy: ReferenceStrategy;
+  /** How often it will. */
+  readonly referenceUpdates: number;
+  /** What is doubtful about the settings, one line each. */
+  readonly warnings: readonly string[];
+  /** Training records. */
+  readonly records: LoadedRecords;
+  /** Held-out records, if any. */
+  readonly heldOut: LoadedRecords | null;
+  /** Batches and their shapes. */
+  readonly plan: BatchPlan;
+  /** State and programs on the device; the weights are not loaded yet. */
+  readonly engine: Engine;
+}
+
+/** Options of {@linkcode prepareRun}. */
+export interface PrepareOptions {
+  /** A loss of the user's own instead of the configured one; over pairs, computed on the host in every step. */
+  readonly loss?: PreferenceLossFunction;
+}
+
+/**
+ * Reads a run's files, plans its batches and memory, and builds its programs.
+ *
+ * @throws If anything in the files or settings can't be used, or the run doesn't fit the device.
+ */
+export async function prepareRun(device: Device, config: RunConfig, options: PrepareOptions = {}): Promise<PreparedRun> {
+  const { data, training } = config;
+  const loss: TrainingLoss = options.loss ?? compileLoss(lossOf(config));
+  const strategy = strategyOf(config);
+  const kind = recordsFor(loss, config);
+  const sequencesPerRecord = kind === "pairs" ? 2 : 1;
+  const model = await loadModel(config.model.path, { template: data.template });
+  try {
+    if (data.maxLength > model.config.maxPositions) {
+      throw new Error(
+        `data.max_length is ${data.maxLength}, but ${config.model.path} reads at most ${model.config.maxPositions} tokens ` +
+          "(max_position_embeddings)",
+      );
+    }
+    const reading = { wanted: kind, tokenizer: model.tokenizer, data };
+    const records = await loadRecords(data.train, reading);
+    const all = data.eval === null ? null : await loadRecords([data.eval], reading);
+    const heldOut = all === null || data.evalRecords === null ? all : limitRecords(all, data.evalRecords);
+    const evaluation = heldOut?.examples ?? [];
+    const hasReference = typeof loss === "function" || loss.needs.reference;
+    const plan = planBatches(records.examples, {
+      ...training,
+      shuffle: data.shuffle,
+      evaluation,
+      mismatched: typeof loss !== "function" && loss.needs.mismatched,
+    });
+    const host = needsHost(loss, training.accumulate);
+    const engine = await createEngine(device, {
+      config: model.config,
+      loss: host ? null : loss as CompiledLoss,
+      seeded: host,
+      sequencesPerRecord,
+      reference: !hasReference ? "none" : config.reference!.update === "frozen" ? "frozen" : "moving",
+      optimizer: {
+        betas: training.adamBetas,
+        epsilon: training.adamEpsilon,
+        weightDecay: training.weightDecay,
+        maxGradNorm: training.maxGradNorm,
+      },
+      ...plan,
+      maxLength: Math.max(data.maxLength, longestSequence([...records.examples, ...evaluation])),
+      ...(training.memoryLimit === null ? {} : { memoryLimit: training.memoryLimit }),
+    });
+    const run = { totalSteps: training.steps };
+    return {
+      config,
+      model,
+      parameters: llamaParameters(model.config),
+      loss,
+      sequencesPerRecord,
+      hasReference,
+      strategy,
+      referenceUpdates: hasReference ? countUpdates(strategy, run) : 0,
+      warnings: hasReference ? referenceWarnings(strategy, run) : [],
+      records,
+      heldOut,
+      plan,
+      engine,
+    };
+  } catch (error) {
+    model.directory.close();
+    throw error;
+  }
+}
+
+function recordsFor(loss: TrainingLoss, config: RunConfig): RunRecords {
+  if (config.loss === undefined) return "demonstrations";
+  if (typeof loss === "function") return "pairs";
+  return loss.kind === "paired" ? "pairs" : "labelled completions";
+}
+
+function limitRecords(records: LoadedRecords, count: number): LoadedRecords {
+  return { ...records, examples: records.examples.slice(0, count), tokenized: records.tokenized.slice(0, count) };
+}
+
+/**
+ * Loads the weights: the policy's, and the reference's from its own directory or as a copy.
+ *
+ * @throws If the reference's directory doesn't hold the same architecture.
+ */
+export async function loadWeights(run: PreparedRun): Promise<void> {
+  const { engine, model, parameters, config } = run;
+  const upload = (set: keyof Engine["sets"], directory: LoadedModel["directory"]) =>
+    uploadWeights(engine.device, engine.sets[set]!, {
+      parameters,
+      read: (name, receive) =>
+        directory.readChunks(name, { chunkElements: CHUNK_ELEMENTS }, (offset, values) => receive(offset, values)),
+    });
+  await upload("policy", model.directory);
+  const path = config.reference?.path ?? null;
+  if (!run.hasReference) return;
+  if (path === null) return engine.copyPolicyToReference();
+  using directory = await openModelDirectory(path);
+  const other = parseLlamaConfig(directory.config, { name: `${path}/config.json` });
+  checkTensors(llamaTensors(model.config), directory.tensors, { name: `reference.path ${path}` });
+  if (other.tieWordEmbeddings !== model.config.tieWordEmbeddings) {
+    throw new Error(`reference.path ${path}: tie_word_embeddings differs from the policy's`);
+  }
+  await upload("reference", directory);
+  engine.copyReferenceToInitial();
+}

@@ -1,0 +1,168 @@
+/**
+ * A whole run: weights, steps, evaluations, checkpoints, the trained model. This module does file I/O and uses `Deno.*`.
+ */
+import { startOfData } from "../data/position.ts";
+import { writeModelDirectory } from "../models/files/write_directory.ts";
+import { weightTensors } from "../models/weights.ts";
+import {
+  type CheckpointHeader,
+  listCheckpoints,
+  loadCheckpoint,
+  readCheckpointHeader,
+  removePartialCheckpoints,
+  saveCheckpoint,
+} from "./checkpoint.ts";
+import type { RunConfig } from "./config.ts";
+import { evaluate } from "./evaluate.ts";
+import { type RunState, trainSteps } from "./loop.ts";
+import type { Metrics } from "./metrics.ts";
+import { openMetrics, type OutputDirectory } from "./output.ts";
+import { loadWeights, type PreparedRun } from "./prepare.ts";
+import { createSampler, type Sample } from "./samples.ts";
+
+/** What a run tells while it goes on. */
+export type RunEvent =
+  /** The weights are loaded; training starts after `step`. */
+  | { readonly type: "start"; readonly step: number; readonly rows: readonly Metrics[] }
+  /** A step is done. */
+  | { readonly type: "step"; readonly row: Metrics; readonly rows: readonly Metrics[] }
+  /** A checkpoint was written. */
+  | { readonly type: "checkpoint"; readonly path: string }
+  /** The trained model was written. */
+  | { readonly type: "done"; readonly rows: readonly Metrics[]; readonly samples: readonly Sample[] };
+
+/** Options of {@linkcode runTraining}. */
+export interface RunOptions {
+  /** Where to write; claimed already. */
+  readonly output: OutputDirectory;
+  /** Continue from the directory's last checkpoint. */
+  readonly resume: boolean;
+  /** The configuration as text, for the directory. */
+  readonly configText: string;
+}
+
+/**
+ * Carries out a prepared run, yielding what happens.
+ *
+ * Metrics go to `metrics.jsonl`, the state to `checkpoints/`, the trained policy to `model/` in Hugging Face layout.
+ *
+ * @throws If training must stop (see `trainSteps`), or a resumed run is not the one that was interrupted. What was
+ * written until then stays.
+ */
+export async function* runTraining(run: PreparedRun, options: RunOptions): AsyncGenerator<RunEvent> {
+  const { engine, config, parameters } = run;
+  const { output, resume } = options;
+  const { training, data } = config;
+  const state: RunState = { step: 0, position: startOfData(), referenceUpdates: 0 };
+  const identity = identityOf(config);
+
+  await loadWeights(run);
+  const sampler = await createSampler(run);
+  const before = await sampler.draw();
+  if (resume) {
+    await removePartialCheckpoints(output.checkpoints);
+    const [latest] = (await listCheckpoints(output.checkpoints)).slice(-1);
+    if (latest !== undefined) {
+      const path = `${output.checkpoints}/${latest}`;
+      const header = await readCheckpointHeader(path);
+      checkIdentity(header, { identity, path });
+      await loadCheckpoint(engine, path, { parameters });
+      Object.assign(state, header.state);
+    }
+  }
+  await Deno.writeTextFile(output.config, options.configText);
+  const metrics = await openMetrics(output.metrics, { step: state.step });
+  try {
+    yield { type: "start", step: state.step, rows: metrics.rows };
+    if (state.step === 0 && run.heldOut !== null) metrics.append({ step: 0, ...await evaluateRun(run) });
+
+    const isDue = (step: number, every: number) => step === training.steps || (every > 0 && step % every === 0);
+    const evaluates = (step: number) => run.heldOut !== null && isDue(step, config.output.evalEvery);
+    const saves = (step: number) => isDue(step, config.output.saveEvery);
+    // The row of a step after which something else is due waits for what that adds.
+    let held: Metrics | undefined;
+    const steps = trainSteps(engine, {
+      ...training,
+      loss: run.loss,
+      sequencesPerRecord: run.sequencesPerRecord,
+      examples: run.records.examples,
+      plan: run.plan,
+      shuffle: data.shuffle,
+      schedule: training,
+      strategy: run.strategy,
+      initialEvery: training.initialEvery ?? 0,
+      sameStart: run.hasReference && config.reference?.path === null,
+      state,
+      pauseAfter: (step) => evaluates(step) || saves(step),
+    });
+    for await (const event of steps) {
+      if (event.type === "metrics") {
+        const step = event.row.step!;
+        if (evaluates(step) || saves(step)) held = event.row;
+        else if (step % config.output.logEvery === 0) {
+          metrics.append(event.row);
+          yield { type: "step", row: event.row, rows: metrics.rows };
+        }
+        continue;
+      }
+      const row = { ...held!, ...(evaluates(state.step) ? await evaluateRun(run) : {}) };
+      metrics.append(row);
+      yield { type: "step", row, rows: metrics.rows };
+      if (!saves(state.step)) continue;
+      await saveCheckpoint(engine, output.checkpoints, {
+        state,
+        identity,
+        parameters,
+        keep: config.output.keepCheckpoints,
+      });
+      yield { type: "checkpoint", path: output.checkpoints };
+    }
+    const after = await sampler.draw();
+    await writePolicy(run, output);
+    const samples = before.map((sample, i) => ({ ...sample, after: after[i]!.before }));
+    yield { type: "done", rows: metrics.rows, samples };
+  } finally {
+    metrics.close();
+  }
+}
+
+function evaluateRun(run: PreparedRun): Promise<Metrics> {
+  return evaluate(run.engine, {
+    examples: run.heldOut!.examples,
+    loss: run.loss,
+    sequencesPerRecord: run.sequencesPerRecord,
+    batchSize: run.config.training.batchSize,
+    shapes: run.plan.shapes,
+    hasReference: run.hasReference,
+  });
+}
+
+async function writePolicy({ engine, parameters, model, config }: PreparedRun, output: OutputDirectory): Promise<void> {
+  const dtype = ({ float32: "F32", float16: "F16", bfloat16: "BF16" } as const)[config.model.dtype];
+  await writeModelDirectory(output.model, {
+    config: model.directory.config,
+    tensors: weightTensors(engine.device, engine.sets.policy, { parameters }),
+    dtype,
+    copyFrom: config.model.path,
+    replace: true,
+  });
+}
+
+/** What must not change between the parts of a run that is resumed. */
+function identityOf({ model, data, loss, reference, training }: RunConfig): Record<string, unknown> {
+  return JSON.parse(JSON.stringify({ model, data, loss, reference, training }));
+}
+
+function checkIdentity({ identity }: CheckpointHeader, { identity: now, path }: { identity: unknown; path: string }): void {
+  const flatten = (value: unknown, prefix = ""): [string, string][] =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? Object.entries(value).flatMap(([key, inner]) => flatten(inner, prefix === "" ? key : `${prefix}.${key}`))
+      : [[prefix, JSON.stringify(value)]];
+  const then = new Map(flatten(identity));
+  for (const [key, value] of flatten(now)) {
+    if (then.get(key) === value) continue;
+    throw new Error(
+      `${path}: ${key} was ${then.get(key) ?? "not set"} and is ${value} now; a resumed run continues with its own settings`,
+    );
+  }
+}
