@@ -15,6 +15,7 @@ export {
   llamaParameters,
   type Weights,
 } from "./llama.ts";
+export { initialTensors } from "./initialize.ts";
 export { type BatchInputs, batchInputs, type BatchSizes, completionLogProbs } from "./log_probs.ts";
 export { rotaryTables } from "./rotary_tables.ts";
 export { type DeviceTensor, readBuffer, type ReadTensor, uploadWeights, weightTensors } from "./weights.ts";

@@ -3,7 +3,13 @@ import { fitShape } from "../data/buckets.ts";
 import { type BatchShape, measureGroups, type PackedGroup, packGroups } from "../data/pack.ts";
 import type { Engine, PolicyName } from "./engine.ts";
 import { joinBatches } from "./loop.ts";
-import { type BatchLogProbs, evaluateLoss, type Metrics, preferenceMetrics, type TrainingLoss } from "./metrics.ts";
+import {
+  type BatchLogProbs,
+  evaluateLoss,
+  type Metrics,
+  preferenceMetrics,
+  type TrainingLoss,
+} from "./metrics.ts";
 import { mismatchedGroups } from "./plan.ts";
 import { microBatches, type TrainingExample } from "./records.ts";
 
@@ -31,13 +37,17 @@ export interface EvaluateOptions {
  */
 export async function evaluate(engine: Engine, options: EvaluateOptions): Promise<Metrics> {
   const { examples, loss, sequencesPerRecord, hasReference } = options;
-  const score = (groups: readonly PackedGroup[], policy: PolicyName) => scoreGroups(engine, groups, { ...options, policy });
+  const score = (groups: readonly PackedGroup[], policy: PolicyName) =>
+    scoreGroups(engine, groups, { ...options, policy });
   const policy = await score(examples, "policy");
   const batch: BatchLogProbs = {
     ...joinBatches([policy]),
     labels: Float32Array.from(examples, ({ label }) => label),
     ...(hasReference
-      ? { reference: (await score(examples, "reference")).policy, initial: (await score(examples, "initial")).policy }
+      ? {
+        reference: (await score(examples, "reference")).policy,
+        initial: (await score(examples, "initial")).policy,
+      }
       : {}),
     ...(await scoreMismatched()),
   };

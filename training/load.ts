@@ -6,9 +6,9 @@ import { readTokenizer } from "../data/read_tokenizer.ts";
 import type { RecordKind, TrainingRecord } from "../data/records.ts";
 import { describeDropped, type DropTally } from "../data/tally.ts";
 import {
+  tokenizeCompletions,
   type TokenizedCompletion,
   type TokenizedPair,
-  tokenizeCompletions,
   tokenizePairs,
 } from "../data/tokenize.ts";
 import type { Tokenizer } from "../data/tokenizer.ts";
@@ -51,7 +51,9 @@ export async function loadModel(
     );
     if (tokenizer.vocabularySize > config.vocabularySize) {
       throw new Error(
-        `${path}: the tokenizer has ids up to ${tokenizer.vocabularySize - 1}, but vocab_size in config.json is ` +
+        `${path}: the tokenizer has ids up to ${
+          tokenizer.vocabularySize - 1
+        }, but vocab_size in config.json is ` +
           `${config.vocabularySize}; tokenizer and weights are of different models`,
       );
     }
@@ -66,12 +68,14 @@ async function readTemplate(path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (cause) {
-    throw new Error(`data.template: cannot read ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new Error(`data.template: cannot read ${path}: ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    });
   }
 }
 
-/** Records as a run takes them. */
-export type RunRecords = "pairs" | "labelled completions" | "demonstrations";
+/** Records as a run takes them; `any` takes pairs as pairs and all others as completions. */
+export type RunRecords = "pairs" | "labelled completions" | "demonstrations" | "any";
 
 /** Tokenized records, and what became of the others. */
 export interface LoadedRecords {
@@ -100,13 +104,15 @@ export async function loadRecords(
   options: {
     wanted: RunRecords;
     tokenizer: Tokenizer;
-    data: Omit<RunConfig["data"], "train" | "eval" | "shuffle" | "template">;
+    data: Pick<RunConfig["data"], "maxLength" | "maxPromptLength" | "truncate" | "invalid">;
   },
 ): Promise<LoadedRecords> {
   const { wanted, tokenizer, data } = options;
   const parts: LoadedRecords[] = [];
   for (const path of paths) {
-    const { records, dropped } = await readRecords(path, { invalid: data.invalid === "skip" ? "skip" : "throw" });
+    const { records, dropped } = await readRecords(path, {
+      invalid: data.invalid === "skip" ? "skip" : "throw",
+    });
     const tokenizeOptions = {
       file: path,
       maxLength: data.maxLength,
@@ -117,7 +123,9 @@ export async function loadRecords(
   }
   const examples = parts.flatMap((part) => part.examples);
   if (examples.length === 0) {
-    throw new Error(`${paths.join(", ")}: no record can be trained on: ${parts.map(({ dropped }) => dropped).join("; ")}`);
+    throw new Error(
+      `${paths.join(", ")}: no record can be trained on: ${parts.map(({ dropped }) => dropped).join("; ")}`,
+    );
   }
   return {
     examples,
@@ -135,6 +143,7 @@ const suitable: Readonly<Record<RunRecords, readonly RecordKind[]>> = {
   "pairs": ["paired"],
   "labelled completions": ["unpaired", "paired"],
   "demonstrations": ["sft", "paired"],
+  "any": ["sft", "paired", "unpaired"],
 };
 
 function tokenizeRecords(
@@ -150,7 +159,9 @@ function tokenizeRecords(
   const kind = records[0]!.kind;
   const other = records.find((record) => record.kind !== kind);
   if (other !== undefined) {
-    throw new Error(`${path}:${other.line}: a file holds one kind of record; those before this one are ${kind}, it is ${other.kind}`);
+    throw new Error(
+      `${path}:${other.line}: a file holds one kind of record; those before this one are ${kind}, it is ${other.kind}`,
+    );
   }
   if (!suitable[wanted].includes(kind)) {
     throw new Error(`${path}: the records are ${kind}; this loss needs ${wanted}`);
@@ -160,15 +171,26 @@ function tokenizeRecords(
     const result = tokenizeCompletions(completions, tokenizer, tokenizeOptions);
     return summarize({ ...result, training: completionExamples(result.examples), read: dropped });
   }
-  const result = tokenizePairs(records.filter((record) => record.kind === "paired"), tokenizer, tokenizeOptions);
-  if (wanted === "pairs") return summarize({ ...result, training: pairExamples(result.examples), read: dropped });
+  const result = tokenizePairs(
+    records.filter((record) => record.kind === "paired"),
+    tokenizer,
+    tokenizeOptions,
+  );
+  if (wanted === "pairs" || wanted === "any") {
+    return summarize({ ...result, training: pairExamples(result.examples), read: dropped });
+  }
   const completions = result.examples.flatMap(({ line, prompt, chosen, rejected }): TokenizedCompletion[] =>
     wanted === "demonstrations" ? [{ line, prompt, completion: chosen }] : [
       { line, prompt, completion: chosen, label: true },
       { line, prompt, completion: rejected, label: false },
     ]
   );
-  return summarize({ ...result, examples: completions, training: completionExamples(completions), read: dropped });
+  return summarize({
+    ...result,
+    examples: completions,
+    training: completionExamples(completions),
+    read: dropped,
+  });
 }
 
 function summarize(

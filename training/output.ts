@@ -68,7 +68,9 @@ export async function claimDirectory(
     await Deno.writeTextFile(probe, "");
     await Deno.remove(probe);
   } catch (cause) {
-    throw new Error(`${path}: cannot write here: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new Error(`${path}: cannot write here: ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    });
   }
   return directory;
 }
@@ -78,7 +80,9 @@ async function listNames(path: string): Promise<string[]> {
     return (await Array.fromAsync(Deno.readDir(path))).map(({ name }) => name);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
-    throw new Error(`${path}: cannot be used as output directory: ${error instanceof Error ? error.message : error}`);
+    throw new Error(
+      `${path}: cannot be used as output directory: ${error instanceof Error ? error.message : error}`,
+    );
   }
 }
 

@@ -11,7 +11,14 @@ import { countUpdates, referenceWarnings } from "../reference/forecast.ts";
 import type { ReferenceStrategy } from "../reference/strategy.ts";
 import { lossOf, type RunConfig, strategyOf } from "./config.ts";
 import { createEngine, type Engine } from "./engine.ts";
-import { CHUNK_ELEMENTS, type LoadedModel, type LoadedRecords, loadModel, loadRecords, type RunRecords } from "./load.ts";
+import {
+  CHUNK_ELEMENTS,
+  type LoadedModel,
+  type LoadedRecords,
+  loadModel,
+  loadRecords,
+  type RunRecords,
+} from "./load.ts";
 import { needsHost } from "./loop.ts";
 import type { TrainingLoss } from "./metrics.ts";
 import { type BatchPlan, longestSequence, planBatches } from "./plan.ts";
@@ -57,7 +64,11 @@ export interface PrepareOptions {
  *
  * @throws If anything in the files or settings can't be used, or the run doesn't fit the device.
  */
-export async function prepareRun(device: Device, config: RunConfig, options: PrepareOptions = {}): Promise<PreparedRun> {
+export async function prepareRun(
+  device: Device,
+  config: RunConfig,
+  options: PrepareOptions = {},
+): Promise<PreparedRun> {
   const { data, training } = config;
   const loss: TrainingLoss = options.loss ?? compileLoss(lossOf(config));
   const strategy = strategyOf(config);
@@ -129,7 +140,11 @@ function recordsFor(loss: TrainingLoss, config: RunConfig): RunRecords {
 }
 
 function limitRecords(records: LoadedRecords, count: number): LoadedRecords {
-  return { ...records, examples: records.examples.slice(0, count), tokenized: records.tokenized.slice(0, count) };
+  return {
+    ...records,
+    examples: records.examples.slice(0, count),
+    tokenized: records.tokenized.slice(0, count),
+  };
 }
 
 /**
@@ -143,7 +158,11 @@ export async function loadWeights(run: PreparedRun): Promise<void> {
     uploadWeights(engine.device, engine.sets[set]!, {
       parameters,
       read: (name, receive) =>
-        directory.readChunks(name, { chunkElements: CHUNK_ELEMENTS }, (offset, values) => receive(offset, values)),
+        directory.readChunks(
+          name,
+          { chunkElements: CHUNK_ELEMENTS },
+          (offset, values) => receive(offset, values),
+        ),
     });
   await upload("policy", model.directory);
   const path = config.reference?.path ?? null;

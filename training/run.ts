@@ -76,7 +76,8 @@ export async function* runTraining(run: PreparedRun, options: RunOptions): Async
     yield { type: "start", step: state.step, rows: metrics.rows };
     if (state.step === 0 && run.heldOut !== null) metrics.append({ step: 0, ...await evaluateRun(run) });
 
-    const isDue = (step: number, every: number) => step === training.steps || (every > 0 && step % every === 0);
+    const isDue = (step: number, every: number) =>
+      step === training.steps || (every > 0 && step % every === 0);
     const evaluates = (step: number) => run.heldOut !== null && isDue(step, config.output.evalEvery);
     const saves = (step: number) => isDue(step, config.output.saveEvery);
     // The row of a step after which something else is due waits for what that adds.
@@ -137,7 +138,10 @@ function evaluateRun(run: PreparedRun): Promise<Metrics> {
   });
 }
 
-async function writePolicy({ engine, parameters, model, config }: PreparedRun, output: OutputDirectory): Promise<void> {
+async function writePolicy(
+  { engine, parameters, model, config }: PreparedRun,
+  output: OutputDirectory,
+): Promise<void> {
   const dtype = ({ float32: "F32", float16: "F16", bfloat16: "BF16" } as const)[config.model.dtype];
   await writeModelDirectory(output.model, {
     config: model.directory.config,
@@ -153,16 +157,23 @@ function identityOf({ model, data, loss, reference, training }: RunConfig): Reco
   return JSON.parse(JSON.stringify({ model, data, loss, reference, training }));
 }
 
-function checkIdentity({ identity }: CheckpointHeader, { identity: now, path }: { identity: unknown; path: string }): void {
+function checkIdentity(
+  { identity }: CheckpointHeader,
+  { identity: now, path }: { identity: unknown; path: string },
+): void {
   const flatten = (value: unknown, prefix = ""): [string, string][] =>
     typeof value === "object" && value !== null && !Array.isArray(value)
-      ? Object.entries(value).flatMap(([key, inner]) => flatten(inner, prefix === "" ? key : `${prefix}.${key}`))
+      ? Object.entries(value).flatMap(([key, inner]) =>
+        flatten(inner, prefix === "" ? key : `${prefix}.${key}`)
+      )
       : [[prefix, JSON.stringify(value)]];
   const then = new Map(flatten(identity));
   for (const [key, value] of flatten(now)) {
     if (then.get(key) === value) continue;
     throw new Error(
-      `${path}: ${key} was ${then.get(key) ?? "not set"} and is ${value} now; a resumed run continues with its own settings`,
+      `${path}: ${key} was ${
+        then.get(key) ?? "not set"
+      } and is ${value} now; a resumed run continues with its own settings`,
     );
   }
 }

@@ -43,7 +43,9 @@ export function createSampler(run: PreparedRun): Sampler {
       const { tokens } = await (await generator).generate({
         prompts,
         maxTokens: sampleTokens,
-        stopTokens: [...new Set([...model.config.eosTokenIds, ...(tokenizer.eosId === null ? [] : [tokenizer.eosId])])],
+        stopTokens: [
+          ...new Set([...model.config.eosTokenIds, ...(tokenizer.eosId === null ? [] : [tokenizer.eosId])]),
+        ],
         ...config.generation,
       });
       return prompts.map((prompt, i) => ({

@@ -60,6 +60,11 @@ const tokenEntries = {
     "keep_end",
   ),
   template: templatePath,
+  invalid: key(
+    "Whether a record that cannot be used stops the command (error) or is left out and counted (skip).",
+    choice(["error", "skip"]),
+    "error",
+  ),
 };
 
 /** The records to train on. */

@@ -1,0 +1,189 @@
+/** Carries out a training run for a command: pre-flight, progress, report, summary. */
+import { renderReport } from "../evaluation/report.ts";
+import type { MetricRow } from "../evaluation/report/types.ts";
+import { writeFileAtomic } from "../models/files/write_file.ts";
+import type { Metrics } from "../training/metrics.ts";
+import { claimDirectory, type OutputDirectory } from "../training/output.ts";
+import { type PreparedRun, prepareRun } from "../training/prepare.ts";
+import { runTraining } from "../training/run.ts";
+import type { Sample } from "../training/samples.ts";
+import { type SftConfig, stringifyConfig, type TrainConfig } from "./config.ts";
+import { openDevice } from "./device.ts";
+import { formatBytes, formatCount } from "./format.ts";
+import { describeRun } from "./preflight.ts";
+import { createProgress } from "./progress.ts";
+
+/** Switches of the commands that train. */
+export interface RunSwitches {
+  /** Stop after the pre-flight. */
+  readonly dryRun?: boolean;
+  /** Continue from the last checkpoint. */
+  readonly resume?: boolean;
+  /** Replace a former run. */
+  readonly overwrite?: boolean;
+}
+
+/** Milliseconds between two versions of the report while a run goes on. */
+const REPORT_INTERVAL = 20_000;
+
+/** What a finished run leaves for a summary. */
+export interface RunResult {
+  /** Its files. */
+  readonly output: OutputDirectory;
+  /** Its metrics. */
+  readonly rows: readonly Metrics[];
+  /** What the policy said before and after. */
+  readonly samples: readonly Sample[];
+}
+
+/**
+ * Runs a configuration to its end, or to the end of its pre-flight.
+ *
+ * @returns What the run left; null after a dry run or an interruption.
+ */
+export async function carryOut(
+  config: TrainConfig | SftConfig,
+  switches: RunSwitches,
+): Promise<RunResult | null> {
+  const { dryRun = false, resume = false, overwrite = false } = switches;
+  const path = config.output.directory;
+  const existed = await exists(path);
+  const output = dryRun
+    ? null
+    : await claimDirectory(path, { mode: resume ? "resume" : overwrite ? "overwrite" : "new" });
+  let run: PreparedRun;
+  try {
+    run = await prepareRun(await openDevice(), config);
+  } catch (error) {
+    if (output !== null && !existed) await Deno.remove(path).catch(() => {});
+    throw error;
+  }
+  try {
+    const color = Deno.stdout.isTerminal() && !Deno.noColor;
+    console.log(describeRun(run, { color }));
+    return output === null ? null : await follow(run, { config, output, resume });
+  } finally {
+    run.model.directory.close();
+    run.engine.device.destroy();
+  }
+}
+
+async function follow(
+  run: PreparedRun,
+  { config, output, resume }: { config: TrainConfig | SftConfig; output: OutputDirectory; resume: boolean },
+): Promise<RunResult | null> {
+  const progress = createProgress();
+  const configText = stringifyConfig(config);
+  const total = config.training.steps;
+  const report = (rows: readonly Metrics[], samples: readonly Sample[]) =>
+    writeFileAtomic(output.report, renderRun(run, { configText, rows, samples }));
+  let reported = performance.now();
+  let interrupted = false;
+  const interrupt = () => {
+    interrupted = true;
+  };
+  Deno.addSignalListener("SIGINT", interrupt);
+  try {
+    for await (const event of runTraining(run, { output, resume, configText })) {
+      if (event.type === "start" && event.step > 0) progress.print(`Resuming after step ${event.step}.`);
+      if (event.type === "step") {
+        const { row, rows } = event;
+        progress.update({
+          step: row.step!,
+          total,
+          loss: row.loss,
+          margin: row["rewards/margins"],
+          tokensPerSecond: row.tokens_per_second,
+        });
+        if (performance.now() - reported > REPORT_INTERVAL) {
+          await report(rows, []);
+          reported = performance.now();
+        }
+      }
+      if (event.type === "done") {
+        await report(event.rows, event.samples);
+        progress.finish();
+        return { output, rows: event.rows, samples: event.samples };
+      }
+      if (interrupted) break;
+    }
+  } finally {
+    progress.finish();
+    Deno.removeSignalListener("SIGINT", interrupt);
+  }
+  console.error(
+    `Interrupted. Continue from the last checkpoint with --resume --output.directory ${output.path}`,
+  );
+  Deno.exitCode = 130;
+  return null;
+}
+
+function renderRun(
+  run: PreparedRun,
+  { configText, rows, samples }: { configText: string; rows: readonly Metrics[]; samples: readonly Sample[] },
+): string {
+  const steps = rows.filter(({ step }) => step! > 0);
+  const last = [...rows].reverse().find((row) => row["eval_rewards_initial/accuracies"] !== undefined);
+  const accuracy = last?.["eval_rewards_initial/accuracies"];
+  const { engine, config, referenceUpdates, records } = run;
+  const name = typeof run.loss === "function" ? "custom loss" : run.loss.name;
+  return renderReport({
+    title: run.hasReference ? `${name}, reference ${run.strategy.description.name}` : name,
+    config: configText,
+    metrics: steps as unknown as MetricRow[],
+    evaluations: rows.filter(({ step }) => step === 0) as unknown as MetricRow[],
+    samples: [...samples],
+    referenceUpdates: steps.filter((row) => (row["reference/alpha"] ?? 0) > 0).map(({ step }) => step!),
+    summary: [
+      ["model", config.model.path],
+      ["device", engine.device.description],
+      ["records", `${records.examples.length}`],
+      ["steps", `${steps.at(-1)?.step ?? 0} of ${config.training.steps}`],
+      ["device memory", formatBytes(engine.memory.total)],
+      ...(run.hasReference ? [["reference updates", `${referenceUpdates} planned`] as [string, string]] : []),
+      ...(accuracy === undefined
+        ? []
+        : [["held-out reward accuracy", `${(accuracy * 100).toFixed(1)} %`] as [string, string]]),
+      ...(steps.length === 0 ? [] : [
+        ["tokens per second", formatCount(medianOf(steps.map((row) => row.tokens_per_second!)))] as [
+          string,
+          string,
+        ],
+      ]),
+    ],
+  });
+}
+
+function medianOf(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+}
+
+/** Prints where a run's results are, its last held-out metrics, and one sample before and after. */
+export function printResult({ output, rows, samples }: RunResult): void {
+  const last = rows.at(-1)!;
+  const held = [
+    "eval_loss",
+    "eval_rewards_initial/accuracies",
+    "eval_rewards_initial/margins",
+    "eval_rewards/margins",
+  ]
+    .filter((name) => last[name] !== undefined)
+    .map((name) => `${name} ${last[name]!.toPrecision(4)}`);
+  if (held.length > 0) console.log(`\nHeld out: ${held.join(", ")}`);
+  const [sample] = samples;
+  if (sample !== undefined) {
+    console.log(
+      `\nPrompt:  ${sample.prompt.trim()}\nBefore:  ${sample.before.trim()}\nAfter:   ${sample.after.trim()}`,
+    );
+  }
+  console.log(`\nModel:   ${output.model}\nReport:  ${output.report}\nMetrics: ${output.metrics}`);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

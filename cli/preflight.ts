@@ -1,0 +1,79 @@
+/** What a run prints about itself before it starts. */
+import { describeExample } from "../data/inspect.ts";
+import { sizeOf } from "../kernels/tensor.ts";
+import type { PreparedRun } from "../training/prepare.ts";
+import { formatBytes, formatCount } from "./format.ts";
+
+/**
+ * Describes a prepared run: model, memory, records, reference updates, warnings, and one record as the model sees it.
+ *
+ * @param options.color Whether to colour the record's parts with ANSI escapes.
+ */
+export function describeRun(run: PreparedRun, { color }: { color: boolean }): string {
+  const { config, model, parameters, engine, records, heldOut, plan } = run;
+  const { training } = config;
+  const count = parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const { memory } = engine;
+  const sets = Object.entries(memory.sets).map(([name, bytes]) => `${name} ${formatBytes(bytes)}`).join(", ");
+  const facts: [string, string][] = [
+    ["device", engine.device.description],
+    [
+      "model",
+      `${config.model.path}: llama, ${
+        formatCount(count)
+      } parameters, vocabulary ${model.config.vocabularySize}`,
+    ],
+    ["loss", describeLoss(run)],
+    [
+      "memory",
+      `${formatBytes(memory.total)}: ${sets}, activations ${formatBytes(memory.temporaries)}, ` +
+      `transfers ${formatBytes(memory.transfers)}`,
+    ],
+    ["records", describeRecords(records)],
+    ...(heldOut === null ? [] : [["held out", describeRecords(heldOut)] as [string, string]]),
+    [
+      "steps",
+      `${training.steps} of ${training.batchSize * training.accumulate} records` +
+      (training.accumulate > 1 ? ` (${training.accumulate} micro-batches of ${training.batchSize})` : "") +
+      `, ${
+        (training.steps * training.batchSize * training.accumulate / records.examples.length).toFixed(2)
+      } epochs`,
+    ],
+    ["shapes", plan.shapes.map(({ rows, slots }) => `${rows} rows, ${slots} completion tokens`).join("; ")],
+    ...(run.hasReference ? [["reference", describeReference(run)] as [string, string]] : []),
+  ];
+  const width = Math.max(...facts.map(([label]) => label.length));
+  const warnings = run.warnings.map((warning) => `warning: ${warning}`);
+  return [
+    ...facts.map(([label, text]) =>
+      `${label.padEnd(width)}  ${text.replaceAll("\n", `\n${" ".repeat(width + 2)}`)}`
+    ),
+    ...warnings,
+    "",
+    "One record as the model sees it:",
+    describeExample(records.tokenized[0]!, model.tokenizer, { color }),
+    "",
+  ].join("\n");
+}
+
+function describeLoss({ loss, config }: PreparedRun): string {
+  if (typeof loss === "function") return "a function of your own, computed on the host";
+  const settings = config.loss?.map(({ weight: _, type, ...options }) =>
+    [type, ...Object.entries(options).map(([key, value]) => `${key} ${value}`)].join(" ")
+  );
+  return settings?.join(" + ") ?? loss.name;
+}
+
+function describeRecords({ examples, dropped, truncated }: PreparedRun["records"]): string {
+  const cut = truncated.prompt + truncated.completion > 0
+    ? `; cut to length: ${truncated.prompt} prompts, ${truncated.completion} completions`
+    : "";
+  return `${examples.length} kept${cut}${dropped === "" ? "" : `\n${dropped}`}`;
+}
+
+function describeReference({ strategy, referenceUpdates, config }: PreparedRun): string {
+  const { name, ...parameters } = strategy.description;
+  const settings = Object.entries(parameters).map(([key, value]) => `${key} ${value}`).join(", ");
+  const start = config.reference?.path ? `, starting from ${config.reference.path}` : "";
+  return `${name}${settings === "" ? "" : ` (${settings})`}${start}: ${referenceUpdates} updates in this run`;
+}

@@ -1,0 +1,59 @@
+/** Random weights for a model that is trained from scratch. */
+import type { LlamaConfig } from "./files/llama_config.ts";
+import { llamaTensors } from "./files/llama_tensors.ts";
+import type { TensorSource } from "./files/write_directory.ts";
+
+/** Standard deviation of Hugging Face's `initializer_range`. */
+const DEFAULT_DEVIATION = 0.02;
+
+/**
+ * The tensors of an untrained Llama: norms are 1, matrices normal around 0.
+ *
+ * The numbers depend on the seed, the tensor's place in the model and the element, not on the order of reading.
+ *
+ * @param options.deviation Standard deviation of the matrices; default 0.02.
+ *
+ * @example
+ * ```ts
+ * import { initialTensors, parseLlamaConfig } from "@tr/align/models";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const config = parseLlamaConfig({ model_type: "llama", vocab_size: 8, hidden_size: 64 }, { name: "config.json" });
+ * const norm = initialTensors(config, { seed: 0 }).find(({ name }) => name === "model.norm.weight")!;
+ * assertEquals([...await norm.read(0, 2)], [1, 1]);
+ * ```
+ */
+export function initialTensors(
+  config: LlamaConfig,
+  { seed, deviation = DEFAULT_DEVIATION }: { seed: number; deviation?: number },
+): TensorSource[] {
+  return llamaTensors(config).map(({ name, shape }, index) => ({
+    name,
+    shape,
+    read(offset: number, count: number) {
+      const values = new Float32Array(count).fill(1);
+      if (shape.length > 1) {
+        values.forEach((_, i) => {
+          values[i] = normal({ seed, stream: index, index: offset + i }) * deviation;
+        });
+      }
+      return Promise.resolve(values);
+    },
+  }));
+}
+
+/** A standard normal number that is a pure function of its place (Box–Muller over hashed counters). */
+function normal({ seed, stream, index }: { seed: number; stream: number; index: number }): number {
+  const base = mix(mix(seed) ^ mix(stream + 0x632be5ab) ^ index);
+  const u = (mix(base) + 1) / 2 ** 32;
+  const v = mix(base ^ 0x9e3779b9) / 2 ** 32;
+  return Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * v);
+}
+
+/** The finalizer of MurmurHash3: a permutation of 32-bit integers without visible structure. */
+function mix(value: number): number {
+  let h = value >>> 0;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}

@@ -1,0 +1,87 @@
+/** Log-probabilities of records under one model, without anything that training needs. */
+import { chooseShapes, fitShape } from "../data/buckets.ts";
+import { measureGroups, type PackedGroup, packGroups } from "../data/pack.ts";
+import type { Device } from "../kernels/device.ts";
+import { createGraph, output } from "../kernels/graph.ts";
+import { createParameters, layoutParameters, maximumSegmentBytes } from "../kernels/parameters.ts";
+import { compile } from "../kernels/program.ts";
+import { llamaParameters } from "../models/llama.ts";
+import { batchInputs, completionLogProbs } from "../models/log_probs.ts";
+import { rotaryTables } from "../models/rotary_tables.ts";
+import { uploadWeights } from "../models/weights.ts";
+import { CHUNK_ELEMENTS, type LoadedModel } from "./load.ts";
+import { longestSequence } from "./plan.ts";
+import { microBatches } from "./records.ts";
+
+/** The log-probability of a completion. */
+export interface CompletionScore {
+  /** Sum over its tokens, in nats. */
+  readonly logp: number;
+  /** Of each token. */
+  readonly tokenLogps: number[];
+}
+
+/** Options of {@linkcode scoreRecords}. */
+export interface ScoreOptions {
+  /** Records scored at a time. */
+  readonly batchSize: number;
+  /** Refuse to take more device memory than this, in bytes. */
+  readonly memoryLimit?: number;
+}
+
+/**
+ * Scores the completions of records in order, a batch at a time.
+ *
+ * @param model Its weights are read and uploaded first.
+ * @param groups The records' prompts and completions.
+ * @returns For each record the scores of its completions.
+ * @throws If the weights and activations don't fit the device or the limit.
+ */
+export async function* scoreRecords(
+  device: Device,
+  model: LoadedModel,
+  options: ScoreOptions & { groups: readonly PackedGroup[] },
+): AsyncGenerator<CompletionScore[]> {
+  const { groups, batchSize, memoryLimit } = options;
+  const { config, directory } = model;
+  const parameters = llamaParameters(config);
+  const layout = layoutParameters(parameters, { maximumBytes: maximumSegmentBytes(device) });
+  const batches = microBatches(groups, batchSize);
+  const shapes = chooseShapes(batches.map((batch) => measureGroups(batch)));
+  const weights = await createParameters(device, { layout, label: "weights" });
+  const tables = rotaryTables(device, config, { positions: longestSequence(groups) });
+  const graphs = shapes.map((shape) => {
+    const graph = createGraph(device);
+    const batch = batchInputs(graph, shape);
+    output(graph, "token", completionLogProbs(graph, weights.tensors, { config, batch, tables }).token);
+    return graph;
+  });
+  const programs = await compile(device, {
+    graphs,
+    reserved: weights.bytes,
+    ...(memoryLimit === undefined ? {} : { memoryLimit }),
+  });
+  await uploadWeights(device, weights, {
+    parameters,
+    read: (name, receive) =>
+      directory.readChunks(
+        name,
+        { chunkElements: CHUNK_ELEMENTS },
+        (offset, values) => receive(offset, values),
+      ),
+  });
+  for (const batch of batches) {
+    const shape = fitShape(shapes, measureGroups(batch));
+    const program = programs[shapes.indexOf(shape)]!;
+    const packed = packGroups(batch, { shape });
+    for (const [name, values] of Object.entries(packed)) program.inputs[name]!.set(values);
+    const { token } = await program.run().read();
+    let slot = 0;
+    for (const { completions } of batch) {
+      yield completions.map(({ length }) => {
+        const tokenLogps = [...token!.subarray(slot, slot += length)];
+        return { logp: tokenLogps.reduce((sum, value) => sum + value, 0), tokenLogps };
+      });
+    }
+  }
+}
