@@ -27,7 +27,6 @@ export type {
 } from "./config/commands.ts";
 export type { Override } from "./config/overrides.ts";
 export { configHelp } from "./config/help.ts";
-export { configWarnings } from "./config/rules.ts";
 
 /** Where a configuration comes from. */
 export interface ConfigSource {

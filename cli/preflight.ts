@@ -2,6 +2,7 @@
 import { describeExample } from "../data/inspect.ts";
 import { sizeOf } from "../kernels/tensor.ts";
 import type { PreparedRun } from "../training/prepare.ts";
+import { toSnakeKeys } from "./config/case.ts";
 import { formatBytes, formatCount } from "./format.ts";
 
 /**
@@ -59,7 +60,7 @@ export function describeRun(run: PreparedRun, { color }: { color: boolean }): st
 function describeLoss({ loss, config }: PreparedRun): string {
   if (typeof loss === "function") return "a function of your own, computed on the host";
   const settings = config.loss?.map(({ weight: _, type, ...options }) =>
-    [type, ...Object.entries(options).map(([key, value]) => `${key} ${value}`)].join(" ")
+    [type, ...Object.entries(toSnakeKeys(options)).map(([key, value]) => `${key} ${value}`)].join(" ")
   );
   return settings?.join(" + ") ?? loss.name;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { carryOut, printResult } from "./carry_out.ts";
-import { configHelp, configWarnings, loadConfig } from "./config.ts";
+import { configHelp, loadConfig } from "./config.ts";
 import { runCommand } from "./errors.ts";
 import { parseFlags } from "./flags.ts";
 import { quickStart } from "./quick_start.ts";
@@ -34,7 +34,6 @@ export async function train(args: readonly string[]): Promise<number | void> {
     file: resumedConfigFile(file, { overrides, switches }),
     overrides,
   });
-  for (const warning of configWarnings(config)) console.error(`warning: ${warning}`);
   const result = await carryOut(config, {
     dryRun: switches["dry-run"],
     resume: switches.resume,

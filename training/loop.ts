@@ -220,7 +220,7 @@ async function accumulateOnHost(
 /** Reads a step's results once the device has them, checks them, and makes its row of metrics. */
 function createFinisher(engine: Engine, options: LoopOptions) {
   const { loss, sequencesPerRecord, sameStart, initialEvery } = options;
-  let before = performance.now();
+  const rate = createRate();
   return async (pending: PendingStep): Promise<Metrics> => {
     const outputs = await Promise.all(pending.micro.map(({ run }) => run.read()));
     const initial = await Promise.all(pending.micro.map((micro) => micro.initial?.read()));
@@ -253,9 +253,6 @@ function createFinisher(engine: Engine, options: LoopOptions) {
     if (pending.step === 1 && sameStart) {
       checkFirstStep({ loss, batch: joined, total, sequencesPerRecord, examples: pending.examples });
     }
-    const now = performance.now();
-    const seconds = (now - before) / 1000;
-    before = now;
     return {
       step: pending.step,
       epoch: pending.epoch,
@@ -266,8 +263,27 @@ function createFinisher(engine: Engine, options: LoopOptions) {
       ...(joined.reference
         ? { "reference/alpha": pending.alpha, "reference/updates": pending.referenceUpdates }
         : {}),
-      tokens_per_second: countTokens(pending.examples) / seconds,
+      tokens_per_second: rate(countTokens(pending.examples)),
     };
+  };
+}
+
+/** Steps that a rate is averaged over: results of several steps can arrive at once. */
+const RATE_WINDOW = 8;
+
+/** Tokens a second over the last few steps, given those of each. */
+function createRate(): (tokens: number) => number {
+  const times = [performance.now()];
+  const counts: number[] = [];
+  return (tokens) => {
+    times.push(performance.now());
+    counts.push(tokens);
+    if (counts.length > RATE_WINDOW) {
+      times.shift();
+      counts.shift();
+    }
+    const seconds = (times.at(-1)! - times[0]!) / 1000;
+    return counts.reduce((sum, count) => sum + count, 0) / seconds;
   };
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { GenerateConfig, LossTerm, ReferenceConfig, SftConfig, TrainConfig } from "./commands.ts";
+import type { GenerateConfig, LossTerm, SftConfig, TrainConfig } from "./commands.ts";
 
 /** A condition on several keys: `check` sees only configurations in which the keys it `reads` are valid. */
 export interface Rule<C> {
@@ -16,7 +16,6 @@ export interface Rule<C> {
 }
 
 // Where the reference trails the policy by fewer steps than this, margins stay near zero.
-const MIN_REFERENCE_LAG = 4;
 
 const runRules: Rule<TrainConfig | SftConfig>[] = [
   {
@@ -56,7 +55,8 @@ const lossRules: Rule<TrainConfig>[] = [
     reads: ["reference.update", "reference.alpha", "reference.every"],
     about: "reference.every",
     check: ({ reference }) =>
-      meanLag(reference) === 0
+      reference.update !== "frozen" && reference.every === 1 &&
+        (reference.update === "hard" || reference.alpha === 1)
         ? `1${
           reference.update === "soft" ? " with alpha 1" : ""
         } copies the policy after every step: the margins stay 0 ` +
@@ -64,20 +64,11 @@ const lossRules: Rule<TrainConfig>[] = [
         : undefined,
   },
   {
-    reads: ["loss", "training.batch_size"],
+    reads: ["loss", "training.batch_size", "training.accumulate"],
     about: "training.batch_size",
     check: ({ loss, training }) =>
-      hasLoss(loss, "kto") && training.batchSize === 1
+      hasLoss(loss, "kto") && training.batchSize * training.accumulate === 1
         ? "1 is too small for kto, whose KL term needs a prompt with another record's completion; take at least 2"
-        : undefined,
-  },
-  {
-    reads: ["loss", "training.accumulate"],
-    about: "training.accumulate",
-    check: ({ loss, training }) =>
-      hasLoss(loss, "kto_paired") && training.accumulate > 1
-        ? `${training.accumulate} would split the batch over which kto_paired takes its means; raise ` +
-          "training.batch_size instead"
         : undefined,
   },
   {
@@ -109,36 +100,6 @@ export const RULES = {
   score: [promptLengthRule],
   generate: [greedyRule, promptRule],
 };
-
-/** What is allowed in a configuration and yet unlikely to be meant: one line each, for printing before a run. */
-export function configWarnings(config: TrainConfig): string[] {
-  const { reference, training: { steps } } = config;
-  if (reference.update === "frozen") return [];
-  const warnings: string[] = [];
-  if (reference.every >= steps) {
-    warnings.push(
-      `reference.every: ${reference.every} is not below training.steps, ${steps}, so the reference never moves ` +
-        "while it is used; lower it, or say update: frozen",
-    );
-  }
-  const lag = meanLag(reference);
-  if (lag < MIN_REFERENCE_LAG) {
-    warnings.push(
-      `reference: it trails the policy by only ${
-        lag.toFixed(1)
-      } steps on average, so margins stay near 0 and little ` +
-        `regularizes; raise every${reference.update === "soft" ? " or lower alpha" : ""}`,
-    );
-  }
-  return warnings;
-}
-
-// How many steps old the reference is on average: between updates it ages, and an update leaves (1 − α) of its age.
-function meanLag(reference: ReferenceConfig): number {
-  if (reference.update === "frozen") return Infinity;
-  const alpha = reference.update === "soft" ? reference.alpha : 1;
-  return reference.every * (1 - alpha) / alpha + (reference.every - 1) / 2;
-}
 
 function hasLoss(loss: readonly LossTerm[], type: LossTerm["type"]): boolean {
   return loss.some((term) => term.type === type);
