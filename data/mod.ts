@@ -23,3 +23,5 @@ export * from "./inspect.ts";
 export * from "./random.ts";
 export * from "./shuffle.ts";
 export * from "./position.ts";
+export * from "./pack.ts";
+export * from "./buckets.ts";

@@ -115,7 +115,8 @@ export interface AttentionKernels {
   readonly keyValueGradient: string;
 }
 
-type HeadShape = Omit<TiledAttention, "fragment">;
+/** Heads of an attention layer. */
+export type HeadShape = Omit<TiledAttention, "fragment">;
 
 /** Registers for every lane on adapters where memory is dear, tiles in workgroup memory elsewhere. */
 function chooseKernels(device: Device, shape: HeadShape): AttentionKernels {

@@ -10,7 +10,7 @@ import {
 } from "./graph.ts";
 import { subgroupMatmulWgsl } from "./matmul_subgroup.ts";
 import { type Tile, tiledMatmulWgsl, tiles } from "./matmul_tiled.ts";
-import { type Tensor } from "./tensor.ts";
+import type { Tensor } from "./tensor.ts";
 
 /** Options of {@linkcode matmul}. */
 export interface MatmulOptions {
@@ -29,7 +29,7 @@ export interface MatmulOptions {
 }
 
 /** Kernels to choose from: a tile for workgroup memory, or rows a lane for the subgroup kernel. */
-export type MatmulVariant = keyof typeof tiles | { readonly rows: number };
+export type MatmulVariant = "small" | "medium" | "large" | { readonly rows: number };
 
 /**
  * Records a product of matrices, or of two batches of matrices: op(a) · op(b) (+ residual).

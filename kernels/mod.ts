@@ -8,6 +8,7 @@ export {
   attention,
   type AttentionKernels,
   type AttentionOptions,
+  type HeadShape,
   subgroupAttention,
   tiledAttention,
 } from "./attention.ts";
@@ -37,6 +38,7 @@ export {
   temporary,
   type Uniform,
 } from "./graph.ts";
+export type { TiledAttention } from "./attention_tiled.ts";
 export { linear, matmul, type MatmulOptions, type MatmulVariant } from "./matmul.ts";
 export { adamw, type AdamwOptions, gradientNorm, mixParameters } from "./optimizer.ts";
 export {

@@ -17,10 +17,28 @@ export interface BatchSizes {
   readonly sequences: number;
 }
 
-/** The inputs of a packed batch as tensors; their names are the keys. */
-export type BatchInputs = Readonly<Record<keyof ReturnType<typeof batchShapes>, Tensor>>;
+/** The inputs of a packed batch as tensors, named like the arrays of `PackedBatch` in `@tr/align/data`. */
+export type BatchInputs = Readonly<
+  Record<
+    | "tokens"
+    | "positions"
+    | "spans"
+    | "slot_rows"
+    | "slot_targets"
+    | "slot_sequences"
+    | "sequence_starts"
+    | "lengths"
+    | "token_list_targets"
+    | "token_list_starts"
+    | "token_list_rows"
+    | "row_list_targets"
+    | "row_list_starts"
+    | "row_list_rows",
+    Tensor
+  >
+>;
 
-function batchShapes({ rows, slots, sequences }: BatchSizes) {
+function batchShapes({ rows, slots, sequences }: BatchSizes): Record<keyof BatchInputs, number[]> {
   return {
     tokens: [rows],
     positions: [rows],
@@ -45,7 +63,7 @@ export function batchInputs(graph: Graph, sizes: BatchSizes): BatchInputs {
     const dtype = name === "lengths" ? "f32" : "u32";
     return [name, input(graph, name, { shape, dtype })];
   });
-  return Object.fromEntries(entries);
+  return Object.fromEntries(entries) as BatchInputs;
 }
 
 /**

@@ -22,8 +22,8 @@ export interface BatchLogProbs {
 /** Metrics by name. */
 export type Metrics = Record<string, number>;
 
-/** Completions in a record. */
-type SequencesPerRecord = 1 | 2;
+/** Completions in a record: a pair has two. */
+export type SequencesPerRecord = 1 | 2;
 
 /** A loss of the library, or a user's own. */
 export type TrainingLoss = CompiledLoss | PreferenceLossFunction;

@@ -1,3 +1,7 @@
+import type { Sample } from "../../training/samples.ts";
+
+export type { Sample };
+
 /**
  * The measurements of one optimizer step by name, as a line of `metrics.jsonl` holds them. Only `step` is required;
  * `null` stands for a number that was not finite, because JSON can't hold one.
@@ -7,16 +11,6 @@ export interface MetricRow {
   step: number;
   /** `loss`, `rewards/margins`, `kl/initial`, `eval_loss` and so on. */
   [name: string]: number | null | undefined;
-}
-
-/** What a policy says to one prompt before and after training. */
-export interface Sample {
-  /** The prompt, as text. */
-  prompt: string;
-  /** The initial policy's completion. */
-  before: string;
-  /** The trained policy's completion. */
-  after: string;
 }
 
 /** What {@linkcode renderReport} shows. */

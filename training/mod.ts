@@ -1,0 +1,50 @@
+/**
+ * Training: everything composed. An {@linkcode Engine} holds a run's state on the device; {@linkcode trainSteps} is the
+ * loop; {@linkcode prepareRun} and {@linkcode runTraining} carry out a whole run from files to files.
+ *
+ * @module
+ */
+export {
+  type CheckpointHeader,
+  listCheckpoints,
+  loadCheckpoint,
+  readCheckpointHeader,
+  removePartialCheckpoints,
+  saveCheckpoint,
+  type SaveOptions,
+} from "./checkpoint.ts";
+export { lossOf, type LossSettings, type ReferenceSettings, type RunConfig, strategyOf } from "./config.ts";
+export {
+  createEngine,
+  type Engine,
+  type EngineMemory,
+  type EngineOptions,
+  type EngineSets,
+  type MicroBatch,
+  type PolicyName,
+} from "./engine.ts";
+export { evaluate, type EvaluateOptions } from "./evaluate.ts";
+export { type LoadedModel, type LoadedRecords, loadModel, loadRecords, type RunRecords } from "./load.ts";
+export { type LoopEvent, type LoopOptions, type RunState, trainSteps } from "./loop.ts";
+export {
+  type BatchLogProbs,
+  type Metrics,
+  preferenceMetrics,
+  type SequencesPerRecord,
+  type TrainingLoss,
+} from "./metrics.ts";
+export {
+  claimDirectory,
+  type MetricsFile,
+  openMetrics,
+  type OutputDirectory,
+  outputDirectory,
+  readMetrics,
+} from "./output.ts";
+export { type BatchPlan, type BatchPlanOptions, planBatches } from "./plan.ts";
+export { loadWeights, type PreparedRun, type PrepareOptions, prepareRun } from "./prepare.ts";
+export { completionExamples, pairExamples, type TrainingExample } from "./records.ts";
+export { type RunEvent, type RunOptions, runTraining } from "./run.ts";
+export type { Sample } from "./samples.ts";
+export { learningRateAt, type ScheduleName, type ScheduleOptions } from "./schedule.ts";
+export { type CompletionScore, type ScoreOptions, scoreRecords } from "./scorer.ts";
