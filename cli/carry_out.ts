@@ -81,6 +81,7 @@ async function follow(
   let interrupted = false;
   const interrupt = () => {
     interrupted = true;
+    Deno.removeSignalListener("SIGINT", interrupt); // a second Ctrl-C ends the process at once
   };
   Deno.addSignalListener("SIGINT", interrupt);
   try {
@@ -109,7 +110,7 @@ async function follow(
     }
   } finally {
     progress.finish();
-    Deno.removeSignalListener("SIGINT", interrupt);
+    if (!interrupted) Deno.removeSignalListener("SIGINT", interrupt);
   }
   console.error(
     `Interrupted. Continue from the last checkpoint with --resume --output.directory ${output.path}`,

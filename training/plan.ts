@@ -54,6 +54,11 @@ export function planBatches(
   const { steps, batchSize, accumulate, seed, shuffle, evaluation = [], mismatched = false } = options;
   const takeBatch = createBatches({ count: examples.length, size: batchSize * accumulate, seed, shuffle });
   const shapes: BatchShape[] = microBatches(evaluation, batchSize).map((batch) => measureGroups(batch));
+  if (mismatched && evaluation.length > 0) {
+    shapes.push(
+      ...microBatches(mismatchedGroups(evaluation), batchSize).map((batch) => measureGroups(batch)),
+    );
+  }
   const mismatchedShapes: BatchShape[] = [];
   let position = startOfData();
   for (let step = 1; step <= steps; step++) {
