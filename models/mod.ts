@@ -19,3 +19,20 @@ export { initialTensors } from "./initialize.ts";
 export { type BatchInputs, batchInputs, type BatchSizes, completionLogProbs } from "./log_probs.ts";
 export { rotaryTables } from "./rotary_tables.ts";
 export { type DeviceTensor, readBuffer, type ReadTensor, uploadWeights, weightTensors } from "./weights.ts";
+export {
+  type GeneratedToken,
+  type Generation,
+  type GenerationOptions,
+  type GenerationProgress,
+  type StopReason,
+} from "./continue_prompts.ts";
+export { createDecoder, type Decoder, type DecoderOptions, type LastToken, type Prefill } from "./decoder.ts";
+export { createGenerator, generate, type GenerateOptions, type Generator } from "./generate.ts";
+export { type PhiloxIndex, philoxUniform } from "./philox.ts";
+export {
+  sampleToken,
+  type SamplingOptions,
+  type TokenDistribution,
+  tokenDistribution,
+  tokenLogProb,
+} from "./sample.ts";
