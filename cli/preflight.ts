@@ -60,7 +60,9 @@ export function describeRun(run: PreparedRun, { color }: { color: boolean }): st
 function describeLoss({ loss, config }: PreparedRun): string {
   if (typeof loss === "function") return "a function of your own, computed on the host";
   const settings = config.loss?.map(({ weight: _, type, ...options }) =>
-    [type, ...Object.entries(toSnakeKeys(options)).map(([key, value]) => `${key} ${value}`)].join(" ")
+    [type, ...Object.entries(toSnakeKeys(options) as object).map(([key, value]) => `${key} ${value}`)].join(
+      " ",
+    )
   );
   return settings?.join(" + ") ?? loss.name;
 }

@@ -25,3 +25,4 @@ export * from "./shuffle.ts";
 export * from "./position.ts";
 export * from "./pack.ts";
 export * from "./buckets.ts";
+export * from "./prompts.ts";

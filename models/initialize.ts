@@ -2,6 +2,7 @@
 import type { LlamaConfig } from "./files/llama_config.ts";
 import { llamaTensors } from "./files/llama_tensors.ts";
 import type { TensorSource } from "./files/write_directory.ts";
+import { philox } from "./philox.ts";
 
 /** Standard deviation of Hugging Face's `initializer_range`. */
 const DEFAULT_DEVIATION = 0.02;
@@ -42,18 +43,9 @@ export function initialTensors(
   }));
 }
 
-/** A standard normal number that is a pure function of its place (Box–Muller over hashed counters). */
+/** A standard normal number that is a pure function of its place: Box–Muller over one Philox block. */
 function normal({ seed, stream, index }: { seed: number; stream: number; index: number }): number {
-  const base = mix(mix(seed) ^ mix(stream + 0x632be5ab) ^ index);
-  const u = (mix(base) + 1) / 2 ** 32;
-  const v = mix(base ^ 0x9e3779b9) / 2 ** 32;
-  return Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * v);
-}
-
-/** The finalizer of MurmurHash3: a permutation of 32-bit integers without visible structure. */
-function mix(value: number): number {
-  let h = value >>> 0;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
+  const [a, b] = philox([index >>> 0, Math.floor(index / 2 ** 32), stream, 0], [seed >>> 0, 0]);
+  const u = (a + 1) / 2 ** 32; // in (0, 1], so that its logarithm is finite
+  return Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * b / 2 ** 32);
 }
