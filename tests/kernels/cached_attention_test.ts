@@ -130,7 +130,8 @@ for (const variant of VARIANTS) {
   }
 
   Deno.test(`cachedAttention (${variant}) keeps keys and values where they belong; padding writes nothing and gives 0`, async () => {
-    const calls = [[{ sequence: 2, position: 0 }, ...span(1, 0, 2), { sequence: 9, position: 3 }]];
+    // Index arithmetic in 32 bits would take the last row for one of sequence 0: 2²⁸ caches of 4 × 4 vec4s are 2³².
+    const calls = [[{ sequence: 2, position: 0 }, ...span(1, 0, 2), { sequence: 2 ** 28, position: 3 }]];
     const { results, inputs, cache } = await runCalls(calls, { ...SMALL, sequences: 2, length: 4, variant });
     const expected = new Float32Array(2 * 4 * 16); // [sequences, length, key and value of 8]
     expected.set(inputs[1]!.subarray(16), (1 * 4 + 0) * 16);

@@ -18,6 +18,7 @@ import {
   llamaParameters,
   type Weights,
 } from "../../models/llama.ts";
+import { philoxUniform } from "../../models/philox.ts";
 import { rotaryTables } from "../../models/rotary_tables.ts";
 import { uploadWeights } from "../../models/weights.ts";
 import { assertAllWithin, fixturePath, readExpectation } from "../fixtures/fixtures.ts";
@@ -173,6 +174,16 @@ Deno.test("generate repeats with a seed, and differs with seed and stream", asyn
   const same = await draw({ prompts: [[1], [1], [1]], streams: [0, 1, 0] });
   assertEquals(same.tokens[0], same.tokens[2]);
   assertNotEquals(same.tokens[0], same.tokens[1]);
+});
+
+Deno.test("generate draws token k of a prompt with number k of its stream", async () => {
+  const { draw } = await fixtureGenerator();
+  // So hot that all 97 tokens are equally likely; no number drawn lies as close to a border as they still differ.
+  const { tokens } = await draw({ temperature: 1e9, seed: 8, streams: [0, 1, 2, 3, 4, 900] });
+  const expected = [0, 1, 2, 3, 4, 900].map((stream) =>
+    Array.from({ length: 9 }, (_, step) => Math.floor(philoxUniform({ seed: 8, stream, step }) * 97))
+  );
+  assertEquals(tokens, expected);
 });
 
 Deno.test("generate samples the model's distribution", async () => {
