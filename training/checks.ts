@@ -23,11 +23,15 @@ export function checkFinite(step: {
 }): void {
   const { examples, losses, batch, norm } = step;
   const perRecord = batch.policy.length / examples.length;
-  const bad = examples.filter((_, i) => {
+  const hasFiniteLogProbs = (i: number) => {
     const sequences = Array.from({ length: perRecord }, (_, k) => i * perRecord + k);
-    const logProbs = sequences.flatMap((s) => [batch.policy[s]!, batch.reference?.[s] ?? 0]);
-    return ![losses[i]!, ...logProbs].every(Number.isFinite);
-  });
+    return sequences.flatMap((s) => [batch.policy[s]!, batch.reference?.[s] ?? 0]).every(Number.isFinite);
+  };
+  // A statistic over the batch spreads one record's NaN over all losses; the log-probs still tell where it began.
+  const withBadLogProbs = examples.filter((_, i) => !hasFiniteLogProbs(i));
+  const bad = withBadLogProbs.length > 0
+    ? withBadLogProbs
+    : examples.filter((_, i) => !Number.isFinite(losses[i]!));
   if (bad.length > 0) {
     throw new Error(
       `Step ${step.step}: the loss is not finite for ${describeRecords(bad)}. The step was not applied. ` +

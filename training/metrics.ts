@@ -102,7 +102,11 @@ export function preferenceMetrics(
   const { reference, initial } = batch;
   const evaluated = evaluateLoss(loss, batch, { sequencesPerRecord, against: reference });
   const groups = groupCompletions(batch, sequencesPerRecord);
-  const metrics: Metrics = { ...rewardMetrics("rewards", evaluated.rewards, batch, sequencesPerRecord) };
+  // Demonstrations are compared with nothing.
+  const compares = reference !== undefined || sequencesPerRecord === 2;
+  const metrics: Metrics = compares
+    ? rewardMetrics("rewards", evaluated.rewards, batch, sequencesPerRecord)
+    : {};
   if (initial !== undefined) {
     const { rewards } = evaluateLoss(loss, batch, { sequencesPerRecord, against: initial });
     Object.assign(metrics, rewardMetrics("rewards_initial", rewards, batch, sequencesPerRecord));
@@ -112,7 +116,7 @@ export function preferenceMetrics(
   }
   if (reference !== undefined) metrics["kl/reference"] = meanDifference(batch.policy, reference);
   if (initial !== undefined) metrics["kl/initial"] = meanDifference(batch.policy, initial);
-  if (evaluated.curvature !== undefined) metrics.curvature = evaluated.curvature;
+  if (compares && evaluated.curvature !== undefined) metrics.curvature = evaluated.curvature;
   for (const [name, value] of Object.entries(evaluated.statistics ?? {})) metrics[name] = value;
   for (const [name, members] of Object.entries(groups)) {
     if (members.length > 0) metrics[`length/${name}`] = mean(members.map((i) => batch.lengths[i]!));

@@ -1,0 +1,71 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { compileLoss } from "../../losses/compile.ts";
+import { lossOf, type LossSettings, strategyOf } from "../../training/config.ts";
+
+const dpo = { type: "dpo", weight: 1, beta: 0.1, labelSmoothing: 0 } as const;
+const pair = {
+  records: {
+    policyChosen: [-10, -20],
+    policyRejected: [-15, -18],
+    referenceChosen: [-12, -20],
+    referenceRejected: [-14, -19],
+    lengthChosen: [2, 4],
+    lengthRejected: [5, 3],
+  },
+};
+const log1pExp = (x: number) => Math.log1p(Math.exp(x));
+const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+// Log-ratios: chosen 2 and 0, rejected −1 and 1.
+const dpoValue = (log1pExp(-0.3) + log1pExp(0.1)) / 2;
+const cases: [string, LossSettings[], number][] = [
+  ["dpo", [dpo], dpoValue],
+  [
+    "dpo with label smoothing",
+    [{ ...dpo, labelSmoothing: 0.25 }],
+    0.75 * dpoValue + 0.25 * (log1pExp(0.3) + log1pExp(-0.1)) / 2,
+  ],
+  ["ipo by sums", [{ type: "ipo", weight: 1, beta: 0.25, average: "sum" }], (1 + 9) / 2], // (3 − 2)², (−1 − 2)²
+  [
+    "ipo by means",
+    [{ type: "ipo", weight: 1, beta: 0.25, average: "mean" }],
+    ((1 + 1 / 5 - 2) ** 2 + (-1 / 3 - 2) ** 2) / 2,
+  ],
+  [
+    "kto_paired", // z_w = 1, z_l = 0
+    [{ type: "kto_paired", weight: 1, beta: 0.1, detach: true }],
+    (sigmoid(-0.2) + sigmoid(-0.2) + sigmoid(0) + sigmoid(0)) / 4,
+  ],
+  ["dpo and half of sft", [dpo, { type: "sft", weight: 0.5 }], dpoValue + 0.5 * 30 / 6],
+  ["one loss with a weight", [{ ...dpo, weight: 3 }], 3 * dpoValue],
+];
+
+for (const [name, loss, expected] of cases) {
+  Deno.test(`lossOf makes the loss that the settings say: ${name}`, () => {
+    const { loss: value } = compileLoss(lossOf({ loss })).evaluate(pair);
+    assertEquals(value.toFixed(12), expected.toFixed(12));
+  });
+}
+
+Deno.test("lossOf gives kto its weights", () => {
+  const { losses } = compileLoss(
+    lossOf({ loss: [{ type: "kto", weight: 1, beta: 0.1, desirableWeight: 2, undesirableWeight: 3 }] }),
+  ).evaluate({
+    records: { policyChosen: [-1, -1], referenceChosen: [-1, -1], label: [1, 0] },
+    mismatched: { policyChosen: [-1, -1], referenceChosen: [-1, -1] },
+  });
+  assertEquals([...losses], [1, 1.5]);
+});
+
+Deno.test("lossOf without losses is supervised fine-tuning", () => {
+  assertEquals(lossOf({}).name, "sft");
+});
+
+Deno.test("strategyOf makes the strategy that the settings say", () => {
+  const at = (reference: Parameters<typeof strategyOf>[0]["reference"]) =>
+    [1, 2, 3, 4, 5, 6].map((step) => strategyOf(reference ? { reference } : {})({ step, totalSteps: 6 }));
+  assertEquals(at({ update: "frozen", path: null }), [0, 0, 0, 0, 0, 0]);
+  assertEquals(at(undefined), [0, 0, 0, 0, 0, 0]);
+  assertEquals(at({ update: "soft", alpha: 0.6, every: 2, path: null }), [0, 0.6, 0, 0.6, 0, 0.6]);
+  assertEquals(at({ update: "hard", every: 3, path: null }), [0, 0, 1, 0, 0, 1]);
+  assertThrows(() => at({ update: "hard", every: 0, path: null }), RangeError);
+});
