@@ -2,8 +2,7 @@
 import { assert } from "@std/assert";
 import { ensureAdapter } from "../../cli/adapter.ts";
 import { createStorage, type Device, requestDevice } from "../../kernels/device.ts";
-import type { Graph } from "../../kernels/graph.ts";
-import { input } from "../../kernels/graph.ts";
+import { differentiate, type Graph, input, output } from "../../kernels/graph.ts";
 import { compile } from "../../kernels/program.ts";
 import { externalTensor, sizeOf, type Tensor } from "../../kernels/tensor.ts";
 
@@ -14,8 +13,20 @@ export function testDevice(): Promise<Device> {
   return device ??= ensureAdapter().then(requestDevice);
 }
 
+/**
+ * The device with the choices that kernels make for a software adapter and for a GPU, so that tests cover both wherever
+ * they run.
+ */
+export async function testDevices(): Promise<Record<"software" | "GPU", Device>> {
+  const device = await testDevice();
+  return { software: { ...device, software: true }, GPU: { ...device, software: false } };
+}
+
 /** Numbers in (−scale, scale), the same for the same seed. */
-export function randomValues(count: number, options: { seed: number; scale?: number }): Float32Array<ArrayBuffer> {
+export function randomValues(
+  count: number,
+  options: { seed: number; scale?: number },
+): Float32Array<ArrayBuffer> {
   const { seed, scale = 1 } = options;
   let state = (seed * 2654435761 + 1) >>> 0;
   return Float32Array.from({ length: count }, () => {
@@ -44,7 +55,11 @@ export function zeros(device: Device, shape: readonly number[]): Tensor {
 }
 
 /** A trainable tensor: values, and a zeroed gradient. */
-export function trainable(device: Device, values: Float32Array<ArrayBuffer>, shape: readonly number[]): Tensor {
+export function trainable(
+  device: Device,
+  values: Float32Array<ArrayBuffer>,
+  shape: readonly number[],
+): Tensor {
   return filled(device, values, { shape, gradient: zeros(device, shape) });
 }
 
@@ -61,6 +76,15 @@ export function filledInput(
 }
 
 const pendingInputs = new Map<Tensor, ArrayLike<number>>();
+
+/** Makes the gradient that reaches `x` an output of the graph, under `name`; call before the operations that use `x`. */
+export function watchGradient(graph: Graph, x: Tensor, name: string): void {
+  differentiate(graph, {
+    output: x,
+    inputs: [{ ...x, gradient: x }], // stands for a parameter that x was computed from
+    rule: (gradient) => output(graph, name, gradient),
+  });
+}
 
 /** Compiles and runs a graph once; returns its outputs. */
 export async function runOnce(graph: Graph): Promise<Record<string, Float32Array>> {
@@ -86,7 +110,9 @@ export function assertClose(
     const error = Math.abs(actual[i]! - expected[i]!);
     assert(
       error <= tolerance * scale,
-      `${what}[${i}] is ${actual[i]}, wanted ${expected[i]}: off by ${error}, ${error / scale} of the largest ${scale}`,
+      `${what}[${i}] is ${actual[i]}, wanted ${expected[i]}: off by ${error}, ${
+        error / scale
+      } of the largest ${scale}`,
     );
   }
 }

@@ -1,0 +1,293 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import type { Device } from "../../kernels/device.ts";
+import { backward, createGraph, type Graph, input, output } from "../../kernels/graph.ts";
+import { chooseVariant, linear, matmul, type MatmulVariant } from "../../kernels/matmul.ts";
+import type { Tensor } from "../../kernels/tensor.ts";
+import {
+  assertClose,
+  filled,
+  filledInput,
+  randomValues,
+  runOnce,
+  testDevice,
+  trainable,
+  watchGradient,
+  zeros,
+} from "./harness.ts";
+import { plus, product, transpose } from "./references/matmul.ts";
+
+const device = await testDevice();
+const lanes = device.subgroupSize;
+
+/** Sums of up to 140 float32 products of numbers below 1: rounding is a few 1e-7 of the largest entry. */
+const TOLERANCE = 2e-6;
+
+interface Layout {
+  transposeA: boolean;
+  transposeB: boolean;
+}
+
+const layouts: Record<string, Layout> = {
+  NN: { transposeA: false, transposeB: false },
+  NT: { transposeA: false, transposeB: true },
+  TN: { transposeA: true, transposeB: false },
+  TT: { transposeA: true, transposeB: true },
+};
+
+/** [m, n, k]: smaller than any tile, ragged in every direction, more than one of the largest tiles. */
+const alignedSizes = [[4, 8, 4], [36, 68, 28], [132, 140, 20]] as const;
+const raggedSizes = [[1, 1, 1], [5, 7, 3], [37, 66, 29], [130, 133, 18]] as const;
+
+/** Records a product of random matrices and returns it in float64 too, plus the `base` it may be added to. */
+function recordProduct(
+  graph: Graph,
+  { layout: { transposeA, transposeB }, sizes: [m, n, k], batch = 1, seed = 1, ...rest }: {
+    layout: Layout;
+    sizes: readonly [number, number, number];
+    batch?: number;
+    seed?: number;
+    variant?: MatmulVariant;
+    add?: "residual" | "into" | "output";
+  },
+): { result: Tensor; expected: Float64Array } {
+  const { device } = graph;
+  const a = randomValues(batch * m * k, { seed });
+  const b = randomValues(batch * k * n, { seed: seed + 1 });
+  const base = randomValues(batch * m * n, { seed: seed + 2, scale: 3 });
+  const lead = batch === 1 ? [] : [batch];
+  const tensorA = filled(device, a, { shape: [...lead, ...(transposeA ? [k, m] : [m, k])] });
+  const tensorB = filled(device, b, { shape: [...lead, ...(transposeB ? [n, k] : [k, n])] });
+  const result = matmul(graph, tensorA, tensorB, {
+    transposeA,
+    transposeB,
+    ...(rest.variant === undefined ? {} : { variant: rest.variant }),
+    ...(rest.add === undefined ? {} : { [rest.add]: filled(device, base, { shape: [...lead, m, n] }) }),
+  });
+  const products = Array.from({ length: batch }, (_, i) => {
+    const ofA = a.subarray(i * m * k, (i + 1) * m * k);
+    const ofB = b.subarray(i * k * n, (i + 1) * k * n);
+    const left = { values: ofA, rows: transposeA ? k : m, columns: transposeA ? m : k };
+    const right = { values: ofB, rows: transposeB ? n : k, columns: transposeB ? k : n };
+    return [...product(transposeA ? transpose(left) : left, transposeB ? transpose(right) : right)];
+  }).flat();
+  const added = rest.add === "residual" || rest.add === "into";
+  return { result, expected: added ? plus(products, base) : Float64Array.from(products) };
+}
+
+/** Runs several products in one program and compares each. */
+async function assertProducts(
+  device: Device,
+  products: readonly Parameters<typeof recordProduct>[1][],
+): Promise<void> {
+  const graph = createGraph(device);
+  const expected = products.map((options, i) => {
+    const { result, expected } = recordProduct(graph, { seed: 3 * i + 1, ...options });
+    output(graph, `${i}`, result);
+    return expected;
+  });
+  const results = await runOnce(graph);
+  products.forEach(({ sizes, batch, add = "" }, i) => {
+    const what = `[${sizes}] ${batch ?? ""} ${add}`;
+    assertClose(results[`${i}`]!, expected[i]!, { tolerance: TOLERANCE, what });
+  });
+}
+
+for (const [name, layout] of Object.entries(layouts)) {
+  for (const variant of ["small", "medium", "large"] as const) {
+    Deno.test(`matmul ${name} with the ${variant} tile is the float64 product, whatever the sizes`, async () => {
+      const sizes = [...alignedSizes, ...raggedSizes];
+      await assertProducts(device, sizes.map((sizes) => ({ layout, sizes, variant })));
+    });
+  }
+
+  for (const rows of [4, 8, 16, 32, 64]) {
+    const possible = lanes >= 4 && (!layout.transposeA || rows <= 4 * lanes);
+    Deno.test({
+      name: `matmul ${name} with ${rows} rows a subgroup is the float64 product`,
+      ignore: !possible,
+      async fn() {
+        // Only the rows of a plain left factor may be ragged.
+        const ragged = layout.transposeA ? [] : [[5, 8, 4], [67, 72, 12]] as const;
+        const sizes = [...alignedSizes, ...ragged];
+        await assertProducts(device, sizes.map((sizes) => ({ layout, sizes, variant: { rows } })));
+      },
+    });
+  }
+}
+
+for (const variant of ["small", "medium", "large", { rows: 16 }] as const) {
+  const name = typeof variant === "string" ? `the ${variant} tile` : "subgroups";
+  Deno.test({
+    name: `matmul with ${name} adds a residual, adds to a tensor, writes to one, and takes batches`,
+    ignore: typeof variant !== "string" && lanes < 4,
+    async fn() {
+      const sizes = [36, 68, 28] as const;
+      await assertProducts(device, [
+        ...(["residual", "into", "output"] as const).map((add) => ({
+          layout: layouts.NN!,
+          sizes,
+          variant,
+          add,
+        })),
+        ...Object.values(layouts).map((layout) => ({ layout, sizes, variant, batch: 3 })),
+        { layout: layouts.NN!, sizes, variant, batch: 2, add: "residual" as const },
+        ...(typeof variant === "string" ? ["residual", "into"] as const : []).map((add) => ({
+          layout: layouts.NN!,
+          sizes: [37, 66, 29] as const,
+          variant,
+          add,
+        })),
+      ]);
+    },
+  });
+}
+
+Deno.test("matmul left to choose a kernel is right for both kinds of adapter", async () => {
+  for (const software of [true, false]) {
+    await assertProducts(
+      { ...device, software },
+      [...alignedSizes, ...raggedSizes].flatMap((sizes) =>
+        Object.values(layouts).map((layout) => ({ layout, sizes }))
+      ),
+    );
+  }
+});
+
+Deno.test("matmul gives every row the same bits wherever it lies", async () => {
+  const graph = createGraph(device);
+  const row = randomValues(28, { seed: 1 });
+  const a = Float32Array.from({ length: 70 * 28 }, (_, i) => row[i % 28]!);
+  const b = filled(device, randomValues(28 * 68, { seed: 2 }), { shape: [28, 68] });
+  output(graph, "c", matmul(graph, filled(device, a, { shape: [70, 28] }), b));
+  const { c } = await runOnce(graph);
+  for (let i = 1; i < 70; i++) {
+    assertEquals(c!.subarray(i * 68, (i + 1) * 68), c!.subarray(0, 68), `row ${i}`);
+  }
+});
+
+Deno.test("chooseVariant takes subgroups only on software and for aligned sizes, and larger tiles for larger products", () => {
+  const choose = (
+    { software, subgroupSize = 16 }: { software: boolean; subgroupSize?: number },
+    [m, n, k]: readonly [number, number, number],
+    transposeA = false,
+  ) => {
+    const graph = createGraph({ ...device, software, subgroupSize });
+    return chooseVariant(graph, { batch: 1, m, n, k, transposeA });
+  };
+  const software = { software: true };
+  assertEquals(choose(software, [512, 512, 512]), { rows: 64 });
+  assertEquals(choose(software, [6, 512, 512]), { rows: 4 });
+  assertEquals(choose({ software: true, subgroupSize: 8 }, [512, 512, 512], true), { rows: 32 });
+  for (const ragged of [[512, 511, 512], [512, 512, 511]] as const) {
+    assertEquals(typeof choose(software, ragged), "string");
+  }
+  assertEquals(choose(software, [510, 512, 512]), { rows: 64 });
+  assertEquals(typeof choose(software, [510, 512, 512], true), "string");
+  assertEquals(typeof choose({ software: true, subgroupSize: 0 }, [512, 512, 512]), "string");
+  assertEquals(choose({ software: false }, [1024, 1024, 64]), "large"); // 64 workgroups
+  assertEquals(choose({ software: false }, [1024, 896, 64]), "medium");
+  assertEquals(choose({ software: false }, [512, 512, 64]), "medium");
+  assertEquals(choose({ software: false }, [512, 448, 64]), "small");
+});
+
+Deno.test("linear's gradients are dy W, dyᵀ x, which is added, and dy for the residual", async () => {
+  const [rows, inputs, outputs] = [37, 20, 12];
+  const graph = createGraph(device);
+  const values = {
+    x: randomValues(rows * inputs, { seed: 1 }),
+    weight: randomValues(outputs * inputs, { seed: 2 }),
+    residual: randomValues(rows * outputs, { seed: 3 }),
+    before: randomValues(outputs * inputs, { seed: 4 }),
+    dy: randomValues(rows * outputs, { seed: 5 }),
+  };
+  const x = filled(device, values.x, { shape: [rows, inputs] });
+  const residual = filled(device, values.residual, { shape: [rows, outputs] });
+  const gradient = filled(device, values.before, { shape: [outputs, inputs] });
+  const weight = filled(device, values.weight, { shape: [outputs, inputs], gradient });
+  watchGradient(graph, x, "dx");
+  watchGradient(graph, residual, "dresidual");
+  const y = linear(graph, x, { weight, residual });
+  const dy = filledInput(graph, "dy", { values: values.dy, shape: [rows, outputs], dtype: "f32" });
+  backward(graph, new Map([[y, dy]]));
+  output(graph, "y", y);
+  output(graph, "dw", gradient);
+  const results = await runOnce(graph);
+
+  const matrices = {
+    x: { values: values.x, rows, columns: inputs },
+    weight: { values: values.weight, rows: outputs, columns: inputs },
+    dy: { values: values.dy, rows, columns: outputs },
+  };
+  const expected = {
+    y: plus(product(matrices.x, transpose(matrices.weight)), values.residual),
+    dx: product(matrices.dy, matrices.weight),
+    dw: plus(product(transpose(matrices.dy), matrices.x), values.before),
+    dresidual: values.dy,
+  };
+  for (const [name, wanted] of Object.entries(expected)) {
+    assertClose(results[name]!, wanted, { tolerance: TOLERANCE, what: name });
+  }
+});
+
+Deno.test("linear adds to the gradient of an input that another layer reads too", async () => {
+  const graph = createGraph(device);
+  const values = {
+    x: randomValues(5 * 8, { seed: 1 }),
+    first: randomValues(64, { seed: 2 }),
+    second: randomValues(64, { seed: 3 }),
+    dy: randomValues(5 * 8, { seed: 4 }),
+  };
+  const x = filled(device, values.x, { shape: [5, 8] });
+  watchGradient(graph, x, "dx");
+  const layer = (weight: Float32Array<ArrayBuffer>) =>
+    linear(graph, x, { weight: filled(device, weight, { shape: [8, 8] }) });
+  const dy = filled(device, values.dy, { shape: [5, 8] });
+  backward(graph, new Map([[layer(values.first), dy], [layer(values.second), dy]]));
+  const { dx } = await runOnce(graph);
+  const through = (weight: ArrayLike<number>) =>
+    product({ values: values.dy, rows: 5, columns: 8 }, { values: weight, rows: 8, columns: 8 });
+  assertClose(dx!, plus(through(values.first), through(values.second)), { tolerance: TOLERANCE, what: "dx" });
+});
+
+Deno.test("linear records no gradient that nobody needs", () => {
+  const graph = createGraph(device);
+  const x = zeros(device, [4, 8]);
+  const frozen = linear(graph, x, { weight: zeros(device, [8, 8]) });
+  const trained = linear(graph, frozen, { weight: trainable(device, new Float32Array(64), [8, 8]) });
+  const forward = graph.dispatches.length;
+  backward(graph, new Map([[trained, zeros(device, [4, 8])]]));
+  assertEquals(graph.dispatches.slice(forward).map(({ bindings }) => bindings[2]![0].shape), [[8, 8]]);
+});
+
+Deno.test("matmul says which sizes don't fit", () => {
+  const graph = createGraph(device);
+  const tensor = (name: string, shape: number[]) => input(graph, name, { shape });
+  const a = tensor("a", [4, 8]), b = tensor("b", [9, 2]), c = tensor("c", [8, 2]);
+  assertThrows(
+    () => matmul(graph, a, b),
+    RangeError,
+    "matmul: a is [4,8] and b is [9,2]; inner sizes 8 and 9 differ",
+  );
+  assertThrows(
+    () => matmul(graph, a, b, { transposeB: true }),
+    RangeError,
+    "matmul: a is [4,8] and b is [9,2]ᵀ; inner sizes 8 and 2 differ",
+  );
+  assertThrows(
+    () => matmul(graph, tensor("batch a", [2, 4, 8]), tensor("batch b", [3, 8, 2])),
+    RangeError,
+    "batches 2 and 3 differ",
+  );
+  for (const option of ["residual", "into", "output"]) {
+    assertThrows(
+      () => matmul(graph, a, c, { [option]: b }),
+      RangeError,
+      "matmul: the product is [4,2], the tensor to add it to or write it to is [9,2]",
+    );
+  }
+  assertThrows(
+    () => matmul(createGraph({ ...device, subgroupSize: 0 }), a, c, { variant: { rows: 4 } }),
+    Error,
+    "has no subgroup operations of a fixed size",
+  );
+});
