@@ -3,12 +3,13 @@ import { renderReport } from "../evaluation/report.ts";
 import type { MetricRow } from "../evaluation/report/types.ts";
 import { writeFileAtomic } from "../models/files/write_file.ts";
 import type { Metrics } from "../training/metrics.ts";
-import { claimDirectory, type OutputDirectory } from "../training/output.ts";
+import { checkDirectory, claimDirectory, type OutputDirectory } from "../training/output.ts";
 import { type PreparedRun, prepareRun } from "../training/prepare.ts";
 import { runTraining } from "../training/run.ts";
 import type { Sample } from "../training/samples.ts";
 import { type SftConfig, stringifyConfig, type TrainConfig } from "./config.ts";
 import { openDevice } from "./device.ts";
+import { UserError } from "./errors.ts";
 import { formatBytes, formatCount } from "./format.ts";
 import { describeRun } from "./preflight.ts";
 import { createProgress } from "./progress.ts";
@@ -26,6 +27,9 @@ export interface RunSwitches {
 /** Milliseconds between two versions of the report while a run goes on. */
 const REPORT_INTERVAL = 20_000;
 
+/** What shells give for a process that Ctrl-C ended. */
+const INTERRUPTED_EXIT_CODE = 130;
+
 /** What a finished run leaves for a summary. */
 export interface RunResult {
   /** Its files. */
@@ -39,7 +43,10 @@ export interface RunResult {
 /**
  * Runs a configuration to its end, or to the end of its pre-flight.
  *
- * @returns What the run left; null after a dry run or an interruption.
+ * Nothing is written, and a former run is not replaced, before all that can be checked has been.
+ *
+ * @returns What the run left; null after a dry run.
+ * @throws {UserError} with exit code 130 after an interruption
  */
 export async function carryOut(
   config: TrainConfig | SftConfig,
@@ -47,31 +54,31 @@ export async function carryOut(
 ): Promise<RunResult | null> {
   const { dryRun = false, resume = false, overwrite = false } = switches;
   const path = config.output.directory;
-  const existed = await exists(path);
-  const output = dryRun
-    ? null
-    : await claimDirectory(path, { mode: resume ? "resume" : overwrite ? "overwrite" : "new" });
-  let run: PreparedRun;
-  try {
-    run = await prepareRun(await openDevice(), config);
-  } catch (error) {
-    if (output !== null && !existed) await Deno.remove(path).catch(() => {});
-    throw error;
+  if (resume && overwrite) {
+    throw new UserError("--resume would be ignored beside --overwrite; give one of them");
   }
+  const mode = resume ? "resume" : overwrite ? "overwrite" : "new";
+  if (!dryRun) await checkDirectory(path, { mode });
+  const device = await openDevice();
   try {
-    const color = Deno.stdout.isTerminal() && !Deno.noColor;
-    console.log(describeRun(run, { color }));
-    return output === null ? null : await follow(run, { config, output, resume });
+    const run = await prepareRun(device, config);
+    try {
+      const color = Deno.stdout.isTerminal() && !Deno.noColor;
+      console.log(describeRun(run, { color }));
+      if (dryRun) return null;
+      return await follow(run, { config, output: await claimDirectory(path, { mode }), resume });
+    } finally {
+      run.model.directory.close();
+    }
   } finally {
-    run.model.directory.close();
-    run.engine.device.destroy();
+    device.destroy();
   }
 }
 
 async function follow(
   run: PreparedRun,
   { config, output, resume }: { config: TrainConfig | SftConfig; output: OutputDirectory; resume: boolean },
-): Promise<RunResult | null> {
+): Promise<RunResult> {
   const progress = createProgress();
   const configText = stringifyConfig(config);
   const total = config.training.steps;
@@ -112,11 +119,10 @@ async function follow(
     progress.finish();
     if (!interrupted) Deno.removeSignalListener("SIGINT", interrupt);
   }
-  console.error(
-    `Interrupted. Continue from the last checkpoint with --resume --output.directory ${output.path}`,
+  throw new UserError(
+    `interrupted; continue from the last checkpoint with --resume --output.directory ${output.path}`,
+    { exitCode: INTERRUPTED_EXIT_CODE },
   );
-  Deno.exitCode = 130;
-  return null;
 }
 
 function renderRun(
@@ -171,20 +177,11 @@ export function printResult({ output, rows, samples }: RunResult): void {
     .filter((name) => last[name] !== undefined)
     .map((name) => `${name} ${last[name]!.toPrecision(4)}`);
   if (held.length > 0) console.log(`\nHeld out: ${held.join(", ")}`);
-  const [sample] = samples;
+  const sample = samples.find(({ before, after }) => before !== after) ?? samples[0];
   if (sample !== undefined) {
     console.log(
       `\nPrompt:  ${sample.prompt.trim()}\nBefore:  ${sample.before.trim()}\nAfter:   ${sample.after.trim()}`,
     );
   }
   console.log(`\nModel:   ${output.model}\nReport:  ${output.report}\nMetrics: ${output.metrics}`);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -38,7 +38,7 @@ export async function quickStart(): Promise<void> {
       yaml: `
 model: { path: ${untrained} }
 data: { train: ${paths.supervised}, max_length: 64 }
-training: { steps: 300, batch_size: 16, learning_rate: 1e-2, schedule: cosine, warmup: 30 }
+training: { steps: 500, batch_size: 16, learning_rate: 1e-2, schedule: cosine, warmup: 30 }
 output: { directory: ${DIRECTORY}/sft, save_every: 0, eval_every: 0, samples: 1, sample_tokens: 32 }
 `,
     }),
@@ -55,8 +55,8 @@ model: { path: ${fineTuned.output.model} }
 data: { train: ${paths.preferences}, eval: ${paths.heldOut}, max_length: 64 }
 loss: { type: dpo, beta: 0.5 }
 reference: { update: soft, alpha: 0.6, every: 32 }
-training: { steps: 187, batch_size: 8, learning_rate: 1e-4, schedule: cosine, warmup: 10 }
-output: { directory: ${DIRECTORY}/tr_dpo, save_every: 50, eval_every: 50, samples: 3, sample_tokens: 32 }
+training: { steps: 187, batch_size: 8, learning_rate: 8e-5, schedule: cosine, warmup: 10 }
+output: { directory: ${DIRECTORY}/tr_dpo, save_every: 50, eval_every: 50, samples: 6, sample_tokens: 32 }
 `,
     }),
     {},

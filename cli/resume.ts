@@ -1,12 +1,32 @@
 /** Which configuration a resumed run has. */
 import type { Override } from "./config.ts";
+import { UserError } from "./errors.ts";
 
-/** With `--resume` and no file, the one that the run itself wrote into its output directory. */
+/**
+ * With `--resume` and no file, the configuration that the run itself wrote into its output directory.
+ *
+ * @throws {UserError} if no directory is named, or no run is in it
+ */
 export function resumedConfigFile(
   file: string | null,
   { overrides, switches }: { overrides: readonly Override[]; switches: { resume: boolean } },
 ): string | null {
   if (file !== null || !switches.resume) return file;
   const directory = overrides.find(({ key }) => key === "output.directory")?.value;
-  return typeof directory === "string" ? `${directory}/config.yaml` : null;
+  if (typeof directory !== "string") {
+    throw new UserError(
+      "--resume: name the run to continue, with --output.directory or its configuration file",
+    );
+  }
+  const config = `${directory}/config.yaml`;
+  if (isFile(config)) return config;
+  throw new UserError(`${directory}: there is no run to resume here; leave out --resume to start one`);
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
 }

@@ -3,7 +3,10 @@
  *
  * @module
  */
+import type { Device } from "../kernels/device.ts";
 import { loadModel, loadRecords } from "../training/load.ts";
+import { longestSequence } from "../training/plan.ts";
+import type { TrainingExample } from "../training/records.ts";
 import { scoreRecords } from "../training/scorer.ts";
 import { configHelp, loadConfig } from "./config.ts";
 import { openDevice } from "./device.ts";
@@ -35,11 +38,13 @@ export async function score(args: readonly string[]): Promise<void> {
       data,
     });
     if (dropped !== "") console.error(dropped);
+    checkLengths(examples, { path: config.model.path, maxPositions: model.config.maxPositions });
     const lines = await createLinesFile(config.output.file);
     const progress = createProgress();
-    const device = await openDevice();
+    let device: Device | null = null;
     let step = 0;
     try {
+      device = await openDevice();
       const limit = memoryLimit === null ? {} : { memoryLimit };
       for await (const scores of scoreRecords(device, model, { groups: examples, batchSize, ...limit })) {
         const names = scores.length === 2 ? ["chosen", "rejected"] : ["completion"];
@@ -54,11 +59,26 @@ export async function score(args: readonly string[]): Promise<void> {
     } finally {
       progress.finish();
       await lines.abandon();
-      device.destroy();
+      device?.destroy();
     }
   } finally {
     model.directory.close();
   }
+}
+
+// Unlike training, scoring takes any max_length, as long as the records themselves fit.
+function checkLengths(
+  examples: readonly TrainingExample[],
+  { path, maxPositions }: { path: string; maxPositions: number },
+): void {
+  const tooLong = examples.find((example) => longestSequence([example]) > maxPositions);
+  if (tooLong === undefined) return;
+  throw new Error(
+    `the record on line ${tooLong.line} has ${
+      longestSequence([tooLong])
+    } tokens, but ${path} reads at most ` +
+      `${maxPositions} (max_position_embeddings); set data.max_length to cut it`,
+  );
 }
 
 if (import.meta.main) await runCommand(() => score(Deno.args));

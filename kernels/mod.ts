@@ -13,6 +13,11 @@ export {
   tiledAttention,
 } from "./attention.ts";
 export {
+  cachedAttention,
+  type CachedAttentionOptions,
+  type CachedAttentionVariant,
+} from "./cached_attention.ts";
+export {
   createDevice,
   createStorage,
   type Device,
