@@ -124,7 +124,9 @@ export async function loadRecords(
   const examples = parts.flatMap((part) => part.examples);
   if (examples.length === 0) {
     throw new Error(
-      `${paths.join(", ")}: no record can be trained on: ${parts.map(({ dropped }) => dropped).join("; ")}`,
+      `${paths.join(", ")}: no record is left: ${
+        parts.map(({ dropped }) => dropped.replaceAll("\n", "; ")).join("; ")
+      }`,
     );
   }
   return {
@@ -146,6 +148,12 @@ const suitable: Readonly<Record<RunRecords, readonly RecordKind[]>> = {
   "any": ["sft", "paired", "unpaired"],
 };
 
+const NAMES: Readonly<Record<RecordKind, string>> = {
+  paired: "pairs {prompt, chosen, rejected}",
+  unpaired: "labelled completions {prompt, completion, label}",
+  sft: "demonstrations {prompt, completion}",
+};
+
 function tokenizeRecords(
   records: readonly TrainingRecord[],
   { path, wanted, tokenizer, tokenizeOptions, dropped }: {
@@ -160,11 +168,15 @@ function tokenizeRecords(
   const other = records.find((record) => record.kind !== kind);
   if (other !== undefined) {
     throw new Error(
-      `${path}:${other.line}: a file holds one kind of record; those before this one are ${kind}, it is ${other.kind}`,
+      `${path}:${other.line}: a file holds one kind of record; those before this one are ${
+        NAMES[kind]
+      }, this is one of ` +
+        NAMES[other.kind],
     );
   }
   if (!suitable[wanted].includes(kind)) {
-    throw new Error(`${path}: the records are ${kind}; this loss needs ${wanted}`);
+    const needed = suitable[wanted].map((kind) => NAMES[kind]).join(" or ");
+    throw new Error(`${path}: the records are ${NAMES[kind]}; this needs ${needed}`);
   }
   if (kind !== "paired") {
     const completions = records.filter((record) => record.kind !== "paired");

@@ -32,18 +32,17 @@ export function outputDirectory(path: string): OutputDirectory {
   };
 }
 
+/** How a run treats what is in its directory: `new` wants nothing there, `overwrite` a former run or nothing. */
+export type DirectoryMode = "new" | "resume" | "overwrite";
+
 /**
- * Makes sure that a run can write to its directory and would overwrite nothing.
+ * Makes sure that a run would overwrite nothing it may not, and changes nothing itself.
  *
- * @param options.mode `new` wants an empty or absent directory, `resume` one that holds a run, `overwrite` empties what a
- * former run left there.
- * @throws If the directory is not as wanted or can't be written to.
+ * @param options.mode `new` wants an empty or absent directory, `resume` one that holds a run, `overwrite` one that holds
+ * a run or nothing.
+ * @throws If the directory is not as wanted.
  */
-export async function claimDirectory(
-  path: string,
-  { mode }: { mode: "new" | "resume" | "overwrite" },
-): Promise<OutputDirectory> {
-  const directory = outputDirectory(path);
+export async function checkDirectory(path: string, { mode }: { mode: DirectoryMode }): Promise<void> {
   const names = await listNames(path);
   if (mode === "resume" && !names.includes("config.yaml")) {
     throw new Error(`${path}: there is no run to resume here; leave out --resume to start one`);
@@ -54,10 +53,26 @@ export async function claimDirectory(
         "it with --overwrite",
     );
   }
-  if (mode === "overwrite" && names.length > 0) {
-    if (!names.includes("config.yaml")) {
-      throw new Error(`${path}: --overwrite replaces a former run, but this directory holds something else`);
-    }
+  if (mode === "overwrite" && names.length > 0 && !names.includes("config.yaml")) {
+    throw new Error(
+      `${path}: --overwrite replaces a former run, but this directory holds something else; choose another`,
+    );
+  }
+}
+
+/**
+ * Takes a directory for a run: makes it if need be, removes a former run that is to be replaced, and tries to write.
+ *
+ * @param options.mode As in {@linkcode checkDirectory}, which is called first.
+ * @throws If the directory is not as wanted or can't be written to.
+ */
+export async function claimDirectory(
+  path: string,
+  { mode }: { mode: DirectoryMode },
+): Promise<OutputDirectory> {
+  await checkDirectory(path, { mode });
+  const directory = outputDirectory(path);
+  if (mode === "overwrite") {
     for (const name of ["checkpoints", "model", "metrics.jsonl", "report.html", "config.yaml"]) {
       await Deno.remove(`${path}/${name}`, { recursive: true }).catch(() => {});
     }

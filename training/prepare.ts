@@ -2,8 +2,8 @@
 import { type CompiledLoss, compileLoss } from "../losses/compile.ts";
 import type { PreferenceLossFunction } from "../losses/batch.ts";
 import type { Device } from "../kernels/device.ts";
-import { openModelDirectory } from "../models/files/directory.ts";
-import { parseLlamaConfig } from "../models/files/llama_config.ts";
+import { type ModelDirectory, openModelDirectory } from "../models/files/directory.ts";
+import { type LlamaConfig, parseLlamaConfig } from "../models/files/llama_config.ts";
 import { checkTensors, llamaTensors } from "../models/files/llama_tensors.ts";
 import { type FusedParameter, llamaParameters } from "../models/llama.ts";
 import { uploadWeights } from "../models/weights.ts";
@@ -88,6 +88,8 @@ export async function prepareRun(
     const heldOut = all === null || data.evalRecords === null ? all : limitRecords(all, data.evalRecords);
     const evaluation = heldOut?.examples ?? [];
     const hasReference = typeof loss === "function" || loss.needs.reference;
+    const referencePath = hasReference ? config.reference?.path ?? null : null;
+    if (referencePath !== null) (await openReference(referencePath, model.config)).close();
     const plan = planBatches(records.examples, {
       ...training,
       shuffle: data.shuffle,
@@ -168,12 +170,43 @@ export async function loadWeights(run: PreparedRun): Promise<void> {
   const path = config.reference?.path ?? null;
   if (!run.hasReference) return;
   if (path === null) return engine.copyPolicyToReference();
-  using directory = await openModelDirectory(path);
-  const other = parseLlamaConfig(directory.config, { name: `${path}/config.json` });
-  checkTensors(llamaTensors(model.config), directory.tensors, { name: `reference.path ${path}` });
-  if (other.tieWordEmbeddings !== model.config.tieWordEmbeddings) {
-    throw new Error(`reference.path ${path}: tie_word_embeddings differs from the policy's`);
-  }
+  using directory = await openReference(path, model.config);
   await upload("reference", directory);
   engine.copyReferenceToInitial();
+}
+
+/** What the reference's config must share with the policy's: everything that changes what a model computes. */
+const SAME_AS_POLICY = {
+  vocabularySize: "vocab_size",
+  hiddenSize: "hidden_size",
+  intermediateSize: "intermediate_size",
+  layers: "num_hidden_layers",
+  heads: "num_attention_heads",
+  keyValueHeads: "num_key_value_heads",
+  headSize: "head_dim",
+  rmsNormEpsilon: "rms_norm_eps",
+  ropeTheta: "rope_theta",
+  ropeScaling: "rope_scaling",
+  tieWordEmbeddings: "tie_word_embeddings",
+} as const satisfies Partial<Record<keyof LlamaConfig, string>>;
+
+async function openReference(path: string, policy: LlamaConfig): Promise<ModelDirectory> {
+  const directory = await openModelDirectory(path);
+  try {
+    const name = `reference.path ${path}`;
+    const config = parseLlamaConfig(directory.config, { name: `${path}/config.json` });
+    for (const [key, jsonKey] of Object.entries(SAME_AS_POLICY) as [keyof typeof SAME_AS_POLICY, string][]) {
+      const [own, wanted] = [JSON.stringify(config[key]), JSON.stringify(policy[key])];
+      if (own !== wanted) {
+        throw new Error(
+          `${name}: ${jsonKey} is ${own}, the policy's is ${wanted}; give a model of the same architecture`,
+        );
+      }
+    }
+    checkTensors(llamaTensors(config), directory.tensors, { name });
+    return directory;
+  } catch (error) {
+    directory.close();
+    throw error;
+  }
 }

@@ -171,9 +171,15 @@ function checkIdentity(
   for (const [key, value] of flatten(now)) {
     if (then.get(key) === value) continue;
     throw new Error(
-      `${path}: ${key} was ${
+      `${path}: ${snakeCase(key)} was ${
         then.get(key) ?? "not set"
-      } and is ${value} now; a resumed run continues with its own settings`,
+      } and is ${value} now; a resumed run continues with ` +
+        "its own settings, so give it those or start another run",
     );
   }
+}
+
+// Settings are named as they are written in a configuration file.
+function snakeCase(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
