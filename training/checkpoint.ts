@@ -5,7 +5,7 @@
  * A checkpoint has the layout of a model directory: `config.json` holds the counters, and the safetensors file every
  * parameter set, its tensors named `policy/…`, `reference/…`, `initial/…`, `first/…` and `second/…`.
  */
-import { openModelDirectory } from "../models/files/directory.ts";
+import { type ModelDirectory, openModelDirectory } from "../models/files/directory.ts";
 import { writeModelDirectory } from "../models/files/write_directory.ts";
 import type { FusedParameter } from "../models/llama.ts";
 import { uploadWeights, weightTensors } from "../models/weights.ts";
@@ -35,6 +35,7 @@ export interface SaveOptions extends CheckpointHeader {
 }
 
 const nameOf = (step: number) => `step-${String(step).padStart(6, "0")}`;
+const stepOf = (name: string) => Number(name.slice("step-".length));
 
 /**
  * Writes the state of a run to `directory/step-NNNNNN` and removes the oldest checkpoints.
@@ -64,7 +65,8 @@ export async function saveCheckpoint(engine: Engine, directory: string, options:
 export async function listCheckpoints(directory: string): Promise<string[]> {
   try {
     const entries = await Array.fromAsync(Deno.readDir(directory));
-    return entries.map(({ name }) => name).filter((name) => /^step-\d+$/.test(name)).sort();
+    return entries.map(({ name }) => name).filter((name) => /^step-\d+$/.test(name))
+      .sort((a, b) => stepOf(a) - stepOf(b));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;
@@ -94,7 +96,7 @@ export async function readCheckpointHeader(path: string): Promise<CheckpointHead
 /**
  * Puts an engine into the state of a checkpoint.
  *
- * @throws If a tensor is missing or has another size; the engine's state is undefined then.
+ * @throws If a tensor is missing or has another size, and then nothing is loaded; or if the files can't be read.
  */
 export async function loadCheckpoint(
   engine: Engine,
@@ -102,6 +104,7 @@ export async function loadCheckpoint(
   { parameters }: { parameters: readonly FusedParameter[] },
 ): Promise<void> {
   using directory = await openModelDirectory(path);
+  checkShapes(directory, { engine, parameters });
   for (const set of KEPT) {
     const parametersOfSet = engine.sets[set];
     if (parametersOfSet === null) continue;
@@ -116,4 +119,21 @@ export async function loadCheckpoint(
     });
   }
   engine.device.check();
+}
+
+function checkShapes(
+  { path, tensors }: ModelDirectory,
+  { engine, parameters }: { engine: Engine; parameters: readonly FusedParameter[] },
+): void {
+  const parts = parameters.flatMap(({ parts }) => parts);
+  for (const set of KEPT.filter((set) => engine.sets[set] !== null)) {
+    for (const { name, shape } of parts) {
+      const found = tensors.get(`${set}/${name}`)?.shape;
+      if (found?.join() === shape.join()) continue;
+      throw new Error(
+        `${path}: ${set}/${name} is ${found ? `[${found.join(", ")}]` : "missing"} and this run wants ` +
+          `[${shape.join(", ")}]; the checkpoint is of another model or kind of run`,
+      );
+    }
+  }
 }

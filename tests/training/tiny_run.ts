@@ -2,12 +2,10 @@
 import { parseLlamaConfig } from "../../models/files/llama_config.ts";
 import { writeModelDirectory } from "../../models/files/write_directory.ts";
 import { initialTensors } from "../../models/initialize.ts";
-import { weightTensors } from "../../models/weights.ts";
-import type { FusedParameter } from "../../models/llama.ts";
+import { readBuffer } from "../../models/weights.ts";
 import { quickStartModelConfig, writeQuickStart } from "../../examples/quick_start/mod.ts";
 import type { Device } from "../../kernels/device.ts";
 import type { ParameterSet } from "../../kernels/parameters.ts";
-import { sizeOf } from "../../kernels/tensor.ts";
 import type { RunConfig } from "../../training/config.ts";
 import type { Metrics } from "../../training/metrics.ts";
 import { claimDirectory, type OutputDirectory, readMetrics } from "../../training/output.ts";
@@ -171,20 +169,11 @@ export function withoutRate(rows: readonly Metrics[]): Metrics[] {
   return rows.map(({ tokens_per_second: _, ...row }) => row);
 }
 
-/** Every number of a parameter set, tensor after tensor as the file has them. */
-export async function readSet(
-  device: Device,
-  set: ParameterSet,
-  { parameters }: { parameters: readonly FusedParameter[] },
-): Promise<Float32Array<ArrayBuffer>> {
-  const tensors = weightTensors(device, set, { parameters });
-  const values = new Float32Array(tensors.reduce((sum, { shape }) => sum + sizeOf(shape), 0));
-  let offset = 0;
-  for (const { shape, read } of tensors) {
-    values.set(await read(0, sizeOf(shape)), offset);
-    offset += sizeOf(shape);
-  }
-  return values;
+/** Every number of a parameter set, in the order of its buffers. */
+export async function readSet(device: Device, set: ParameterSet | null): Promise<Float32Array<ArrayBuffer>> {
+  const parts: Float32Array<ArrayBuffer>[] = [];
+  for (const buffer of set!.buffers) parts.push(await readBuffer(device, buffer));
+  return new Float32Array(await new Blob(parts).arrayBuffer());
 }
 
 /** Options of `trainSteps` for a prepared run, as `runTraining` gives them. */
