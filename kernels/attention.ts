@@ -143,7 +143,7 @@ export function subgroupAttention(device: Device, shape: HeadShape): AttentionKe
  */
 export function tiledAttention(device: Device, shape: HeadShape): AttentionKernels {
   const limit = device.gpu.limits.maxComputeWorkgroupStorageSize;
-  for (const fragment of [4, 2] as const) {
+  for (const fragment of [4, 2, 1] as const) {
     const variant = { ...shape, fragment };
     if (tiledAttentionWorkgroupBytes(variant) > limit) continue;
     return {
@@ -155,7 +155,7 @@ export function tiledAttention(device: Device, shape: HeadShape): AttentionKerne
   }
   throw new RangeError(
     `attention: heads of ${shape.headSize} need ${
-      tiledAttentionWorkgroupBytes({ ...shape, fragment: 2 })
+      tiledAttentionWorkgroupBytes({ ...shape, fragment: 1 })
     } bytes of ` +
       `workgroup memory; "${device.description}" has ${limit}`,
   );

@@ -15,7 +15,7 @@ export interface TiledAttention {
   /** Elements of a head, a multiple of 4. */
   readonly headSize: number;
   /** Scores a thread owns in each direction: the tile has 8 × fragment rows and columns. */
-  readonly fragment: 2 | 4;
+  readonly fragment: 1 | 2 | 4;
 }
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
