@@ -52,7 +52,10 @@ export async function collectRecords<K extends RecordKind = RecordKind>(
       records.push(record);
     }
   }
-  if (records.length === 0) throw new Error(`${file}: no usable record is left: ${describeDropped(dropped)}`);
+  if (records.length === 0) {
+    const reasons = describeDropped(dropped).replaceAll("\n", "; ");
+    throw new Error(`${file}: no usable record is left: ${reasons}`);
+  }
   return { records, dropped };
 
   function parse({ line, value }: JsonEntry): RecordKinds[K] | undefined {

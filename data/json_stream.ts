@@ -86,7 +86,7 @@ function parseJson(text: string, where: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = (cause instanceof Error ? cause.message : String(cause)).replaceAll("\n", " "); // it quotes the text
     throw new Error(`${where}: malformed JSON: ${reason}`, { cause });
   }
 }
