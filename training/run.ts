@@ -74,7 +74,10 @@ export async function* runTraining(run: PreparedRun, options: RunOptions): Async
   const metrics = await openMetrics(output.metrics, { step: state.step });
   try {
     yield { type: "start", step: state.step, rows: metrics.rows };
-    if (state.step === 0 && run.heldOut !== null) metrics.append({ step: 0, ...await evaluateRun(run) });
+    // A run that was stopped before its first checkpoint starts again, and has this row already.
+    if (state.step === 0 && run.heldOut !== null && metrics.rows.length === 0) {
+      metrics.append({ step: 0, ...await evaluateRun(run) });
+    }
 
     const isDue = (step: number, every: number) =>
       step === training.steps || (every > 0 && step % every === 0);

@@ -3,7 +3,7 @@
  * Tolerances are those that the fixtures' README suggests for a float32 library.
  */
 import { combine } from "../../losses/combine.ts";
-import { type CompiledLoss, compileLoss } from "../../losses/compile.ts";
+import { compileLoss } from "../../losses/compile.ts";
 import type { Loss } from "../../losses/definition.ts";
 import { dpo } from "../../losses/dpo.ts";
 import { ipo } from "../../losses/ipo.ts";
