@@ -86,4 +86,4 @@ export {
   type Storage,
   type Tensor,
 } from "./tensor.ts";
-export { tokenLogProbs, type TokenLogProbsOptions } from "./token_log_probs.ts";
+export { type TokenLogProbs, tokenLogProbs, type TokenLogProbsOptions } from "./token_log_probs.ts";

@@ -3,6 +3,7 @@ import { differentiate, dispatch, type Graph, needsGradient, temporary } from ".
 import { matmul } from "./matmul.ts";
 import { elementGroups, lanesPerRow, rowGroups } from "./rows.ts";
 import { rows as rowsOf, type Tensor } from "./tensor.ts";
+import divergencesWgsl from "./token_divergences.wgsl" with { type: "text" };
 import forwardWgsl from "./token_log_probs.wgsl" with { type: "text" };
 import gradientWgsl from "./token_log_probs_gradient.wgsl" with { type: "text" };
 
@@ -12,56 +13,83 @@ export interface TokenLogProbsOptions {
   head: Tensor;
   /** u32 [rows]: the token whose log-probability is wanted. */
   targets: Tensor;
-  /** How many bytes of logits may exist at a time; default 64 MiB. */
+  /** Other models over the same rows, to be compared with; no gradient flows to them. */
+  others?: readonly { readonly hidden: Tensor; readonly head: Tensor }[];
+  /** How many bytes of logits may exist at a time, of each model; default 64 MiB. */
   logitsBytes?: number;
+}
+
+/** What {@linkcode tokenLogProbs} returns. */
+export interface TokenLogProbs {
+  /** [rows], log softmax(hidden · headᵀ)[target]. */
+  readonly logProbs: Tensor;
+  /** For each other model: its log-probs [rows], and KL(this model ‖ the other) over the vocabulary [rows]. */
+  readonly others: readonly { readonly logProbs: Tensor; readonly divergences: Tensor }[];
 }
 
 /** Rows of a chunk of logits are a multiple of this, which keeps views aligned. */
 const CHUNK_ROWS = 64;
 
 /**
- * log softmax(hidden · headᵀ)[target] for every row.
+ * log softmax(hidden · headᵀ)[target] for every row, and how far other models are from this one.
  *
  * Logits are computed in chunks of rows and dropped; the backward pass computes them again, chunk by chunk, unless all
  * of them fit in one.
  *
  * @param hidden [rows, channels]: only the rows that predict a completion token.
- * @returns [rows].
  */
-export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogProbsOptions): Tensor {
-  const { head, targets, logitsBytes = 64 * 2 ** 20 } = options;
+export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogProbsOptions): TokenLogProbs {
+  const { head, targets, others = [], logitsBytes = 64 * 2 ** 20 } = options;
   const [rows = 0] = hidden.shape;
   const [vocabulary = 0] = head.shape;
   const size = Math.max(1, Math.floor(logitsBytes / 4 / vocabulary / CHUNK_ROWS)) * CHUNK_ROWS;
   const logProbs = temporary([rows], "token log-probs");
   const logSums = temporary([rows], "token log-sums");
+  const compared = others.map((other) => ({
+    ...other,
+    logProbs: temporary([rows], "other token log-probs"),
+    divergences: temporary([rows], "token divergences"),
+  }));
   const chunks = Array.from({ length: Math.ceil(rows / size) }, (_, i) => {
-    const start = i * size;
-    const end = Math.min(rows, start + size);
+    const [start, end] = [i * size, Math.min(rows, (i + 1) * size)];
     const cut = (tensor: Tensor) => rows <= size ? tensor : rowsOf(tensor, start, end);
-    return {
-      rows: end - start,
-      hidden: cut(hidden),
-      targets: cut(targets),
-      logProbs: cut(logProbs),
-      logSums: cut(logSums),
-      cut,
-    };
+    return { rows: end - start, hidden: cut(hidden), targets: cut(targets), logSums: cut(logSums), cut };
   });
   const lanes = lanesPerRow(graph.device, vocabulary);
+  const rowKernel = (label: string, code: string) => ({ label, code, constants: { LANES: lanes } });
   let kept: Tensor | undefined;
   for (const chunk of chunks) {
+    const uniforms = [chunk.rows, vocabulary];
+    const workgroups = [rowGroups(chunk.rows, lanes)] as const;
     const logits = matmul(graph, chunk.hidden, head, { transposeB: true });
     if (chunks.length === 1) kept = logits;
     dispatch(graph, {
-      kernel: { label: "token log-probs", code: forwardWgsl, constants: { LANES: lanes } },
-      bindings: [[logits, "read"], [chunk.targets, "read"], [chunk.logProbs, "write"], [
-        chunk.logSums,
-        "write",
-      ]],
-      uniforms: [chunk.rows, vocabulary],
-      workgroups: [rowGroups(chunk.rows, lanes)],
+      kernel: rowKernel("token log-probs", forwardWgsl),
+      bindings: [
+        [logits, "read"],
+        [chunk.targets, "read"],
+        [chunk.cut(logProbs), "write"],
+        [chunk.logSums, "write"],
+      ],
+      uniforms,
+      workgroups,
     });
+    for (const other of compared) {
+      const otherLogits = matmul(graph, chunk.cut(other.hidden), other.head, { transposeB: true });
+      dispatch(graph, {
+        kernel: rowKernel("token divergences", divergencesWgsl),
+        bindings: [
+          [logits, "read"],
+          [chunk.logSums, "read"],
+          [otherLogits, "read"],
+          [chunk.targets, "read"],
+          [chunk.cut(other.logProbs), "write"],
+          [chunk.cut(other.divergences), "write"],
+        ],
+        uniforms,
+        workgroups,
+      });
+    }
   }
   differentiate(graph, {
     output: logProbs,
@@ -74,14 +102,18 @@ export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogPro
         const logits = kept ?? matmul(graph, chunk.hidden, head, { transposeB: true });
         dispatch(graph, {
           kernel: { label: "token log-probs gradient", code: gradientWgsl },
-          bindings: [[logits, "update"], [chunk.targets, "read"], [chunk.logSums, "read"], [
-            chunk.cut(gradient),
-            "read",
-          ]],
+          bindings: [
+            [logits, "update"],
+            [chunk.targets, "read"],
+            [chunk.logSums, "read"],
+            [chunk.cut(gradient), "read"],
+          ],
           uniforms: [chunk.rows, vocabulary],
           workgroups: elementGroups(chunk.rows * vocabulary),
         });
-        if (hiddenGradient !== undefined) matmul(graph, logits, head, { output: chunk.cut(hiddenGradient) });
+        if (hiddenGradient !== undefined) {
+          matmul(graph, logits, head, { output: chunk.cut(hiddenGradient) });
+        }
         if (head.gradient !== undefined) {
           matmul(graph, logits, chunk.hidden, { transposeA: true, into: head.gradient });
         }
@@ -89,5 +121,5 @@ export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogPro
       if (hiddenGradient !== undefined) gradients.set(hidden, hiddenGradient);
     },
   });
-  return logProbs;
+  return { logProbs, others: compared.map(({ logProbs, divergences }) => ({ logProbs, divergences })) };
 }

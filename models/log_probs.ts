@@ -66,19 +66,70 @@ export function batchInputs(graph: Graph, sizes: BatchSizes): BatchInputs {
   return Object.fromEntries(entries) as BatchInputs;
 }
 
+/** Log-probs of a packed batch's completions under one model, and how others compare. */
+export interface CompletionLogProbs {
+  /** [slots], of every completion token. */
+  readonly token: Tensor;
+  /** [sequences], their sums. */
+  readonly sequence: Tensor;
+  /**
+   * For each other model: the same sums [sequences], and Σ KL(this model ‖ the other) over the positions of each
+   * completion [sequences], exact over the vocabulary.
+   */
+  readonly others: readonly { readonly sequence: Tensor; readonly divergence: Tensor }[];
+}
+
 /**
  * The model over a packed batch.
  *
  * @param weights The policy's weights (gradients flow if they have gradient tensors) or a reference's.
  * @param options.tables From `rotaryTables`.
- * @returns `token`: [slots], the log-probability of every completion token; `sequence`: [sequences], their sums.
+ * @param options.others Models of the same architecture to compare with; none by default.
  */
 export function completionLogProbs(
   graph: Graph,
   weights: Weights,
-  options: { config: LlamaConfig; batch: BatchInputs; tables: { cosines: Tensor; sines: Tensor } },
-): { token: Tensor; sequence: Tensor } {
-  const { config, batch, tables } = options;
+  options: {
+    config: LlamaConfig;
+    batch: BatchInputs;
+    tables: { cosines: Tensor; sines: Tensor };
+    others?: readonly Weights[];
+  },
+): CompletionLogProbs {
+  const { config, batch, others = [] } = options;
+  // The others first: their activations are gone before those that a backward pass needs are made.
+  const compared = others.map((other) => ({
+    hidden: predictingStates(graph, other, options),
+    head: llamaHead(config, other),
+  }));
+  const hidden = predictingStates(graph, weights, options);
+  const tokens = tokenLogProbs(graph, hidden, {
+    head: llamaHead(config, weights),
+    targets: batch.slot_targets,
+    others: compared,
+  });
+  const sum = (values: Tensor) =>
+    sequenceSums(graph, values, { starts: batch.sequence_starts, sequenceOf: batch.slot_sequences });
+  return {
+    token: tokens.logProbs,
+    sequence: sum(tokens.logProbs),
+    others: tokens.others.map(({ logProbs, divergences }) => ({
+      sequence: sum(logProbs),
+      divergence: sum(divergences),
+    })),
+  };
+}
+
+/** The normed states from which completion tokens are predicted: [slots, hiddenSize]. */
+function predictingStates(
+  graph: Graph,
+  weights: Weights,
+  { config, batch, tables }: {
+    config: LlamaConfig;
+    batch: BatchInputs;
+    tables: { cosines: Tensor; sines: Tensor };
+  },
+): Tensor {
   const hidden = llama(graph, weights, {
     config,
     inputs: {
@@ -97,14 +148,5 @@ export function completionLogProbs(
     indices: batch.slot_rows,
     lists: { targets: batch.row_list_targets, starts: batch.row_list_starts, rows: batch.row_list_rows },
   }); // [slots, C]
-  const normed = llamaFinalNorm(graph, predicting, { config, weights });
-  const token = tokenLogProbs(graph, normed, {
-    head: llamaHead(config, weights),
-    targets: batch.slot_targets,
-  });
-  const sequence = sequenceSums(graph, token, {
-    starts: batch.sequence_starts,
-    sequenceOf: batch.slot_sequences,
-  });
-  return { token, sequence };
+  return llamaFinalNorm(graph, predicting, { config, weights });
 }

@@ -16,7 +16,13 @@ export {
   type Weights,
 } from "./llama.ts";
 export { initialTensors } from "./initialize.ts";
-export { type BatchInputs, batchInputs, type BatchSizes, completionLogProbs } from "./log_probs.ts";
+export {
+  type BatchInputs,
+  batchInputs,
+  type BatchSizes,
+  type CompletionLogProbs,
+  completionLogProbs,
+} from "./log_probs.ts";
 export { rotaryTables } from "./rotary_tables.ts";
 export { type DeviceTensor, readBuffer, type ReadTensor, uploadWeights, weightTensors } from "./weights.ts";
 export {

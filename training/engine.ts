@@ -2,8 +2,7 @@
 import type { BatchShape, PackedBatch } from "../data/pack.ts";
 import type { CompiledLoss } from "../losses/compile.ts";
 import { createStorage, type Device } from "../kernels/device.ts";
-import { backward, createGraph, type Graph, input, output } from "../kernels/graph.ts";
-import { adamw, type AdamwOptions, gradientNorm, mixParameters } from "../kernels/optimizer.ts";
+import type { AdamwOptions } from "../kernels/optimizer.ts";
 import {
   clearParameters,
   copyParameters,
@@ -13,13 +12,11 @@ import {
   type ParameterLayout,
   type ParameterSet,
 } from "../kernels/parameters.ts";
-import { mismatchedTerms, preferenceLoss } from "../kernels/preference_loss.ts";
 import { compile, type PendingRun, type Program } from "../kernels/program.ts";
-import { externalTensor, type Tensor } from "../kernels/tensor.ts";
+import { externalTensor } from "../kernels/tensor.ts";
 import type { LlamaConfig } from "../models/files/llama_config.ts";
-import { llamaParameters, type Weights } from "../models/llama.ts";
-import { type BatchInputs, batchInputs, completionLogProbs } from "../models/log_probs.ts";
-import { rotaryTables } from "../models/rotary_tables.ts";
+import { llamaParameters } from "../models/llama.ts";
+import { buildGraphs, programName } from "./graphs.ts";
 
 /** The three policies of a Trust Region run. */
 export type PolicyName = "policy" | "reference" | "initial";
@@ -104,8 +101,14 @@ export interface Engine {
   copyReferenceToInitial(): void;
   /** Clears what the micro-batches of a step add to. */
   beginStep(): void;
-  /** Adds the gradient of a micro-batch. Outputs: `policy` and `reference` [sequences], `losses` [records]. */
-  accumulate(batch: PackedBatch, options: MicroBatch & { labels: ArrayLike<number> }): PendingRun;
+  /**
+   * Adds the gradient of a micro-batch. Outputs: `losses` [records]; `policy`, `reference` and `kl/reference` [sequences],
+   * and `initial` and `kl/initial` if `measureInitial` is set and the reference moves.
+   */
+  accumulate(
+    batch: PackedBatch,
+    options: MicroBatch & { labels: ArrayLike<number>; measureInitial?: boolean },
+  ): PendingRun;
   /** Adds the gradient of a micro-batch whose derivative by each summed log-prob is given. */
   accumulateSeeded(
     batch: PackedBatch,
@@ -120,12 +123,14 @@ export interface Engine {
   update(options: { learningRate: number; step: number }): PendingRun;
   /** Moves the reference: θ_ref ← α θ + (1 − α) θ_ref. */
   moveReference(alpha: number): PendingRun;
+  /**
+   * Log-probs of a batch under the policy and those it is compared with. Outputs, all [sequences]: `policy`, `reference`,
+   * `kl/reference`, and `initial` and `kl/initial` if the reference moves.
+   */
+  compare(batch: PackedBatch, options: { shape: BatchShape }): PendingRun;
   /** Log-probs of a batch under one of the policies. Outputs: `token` [slots], `sequence` [sequences]. */
   score(batch: PackedBatch, options: { policy: PolicyName; shape: BatchShape }): PendingRun;
 }
-
-/** Names a program of a shape. */
-const programName = (kind: string, { rows, slots }: BatchShape) => `${kind} ${rows}×${slots}`;
 
 /**
  * Allocates the run's state and compiles its programs. The weights are zero until they are uploaded.
@@ -189,8 +194,9 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
         device.gpu.queue.writeBuffer(mismatchedSums.storage.buffer!, 0, new Float32Array(4));
       }
     },
-    accumulate(batch, { labels, ...micro }) {
-      const found = load(programName("train", micro.shape), batch);
+    accumulate(batch, { labels, measureInitial = false, ...micro }) {
+      const kind = measureInitial && sets.initial !== null ? "train, initial" : "train";
+      const found = load(programName(kind, micro.shape), batch);
       found.inputs.labels!.set(labels);
       setShares(found, micro);
       return found.run();
@@ -216,6 +222,7 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
       found.inputs.alpha!.set([alpha, 0, 0, 0]);
       return found.run();
     },
+    compare: (batch, { shape }) => load(programName("compare", shape), batch).run(),
     score(batch, { policy, shape }) {
       const known = policy === "initial" && sets.initial === null ? "reference" : policy;
       return load(programName(known, shape), batch).run();
@@ -239,104 +246,4 @@ async function createSets(
     first: await create("first moments"),
     second: await create("second moments"),
   };
-}
-
-/** Records the graph of every program of a run, by name. */
-function buildGraphs(
-  device: Device,
-  { options, sets, mismatchedSums }: { options: EngineOptions; sets: EngineSets; mismatchedSums: Tensor },
-): Map<string, Graph> {
-  const { config, loss, optimizer, sequencesPerRecord, maxLength } = options;
-  const tables = rotaryTables(device, config, { positions: maxLength });
-  const graphs = new Map<string, Graph>();
-  const build = (name: string, record: (graph: Graph) => void) => {
-    if (graphs.has(name)) return;
-    const graph = createGraph(device);
-    record(graph);
-    graphs.set(name, graph);
-  };
-  const logProbs = (graph: Graph, weights: Weights, batch: BatchInputs) =>
-    completionLogProbs(graph, weights, { config, batch, tables });
-
-  for (const shape of options.shapes) {
-    const records = shape.sequences / sequencesPerRecord;
-    if (loss !== null) {
-      build(programName("train", shape), (graph) => {
-        const batch = batchInputs(graph, shape);
-        // The reference first: its activations are gone before the policy's, which backward needs, are made.
-        const reference = loss.needs.reference && sets.reference !== null
-          ? logProbs(graph, sets.reference.tensors, batch).sequence
-          : undefined;
-        const policy = logProbs(graph, sets.policy.tensors, batch).sequence;
-        const losses = preferenceLoss(graph, policy, {
-          formula: loss,
-          sequencesPerRecord,
-          lengths: batch.lengths,
-          labels: input(graph, "labels", { shape: [records] }),
-          shares: input(graph, "shares", { shape: [4] }),
-          ...(reference ? { reference } : {}),
-          ...(loss.needs.mismatched ? { mismatched: mismatchedSums } : {}),
-        });
-        backward(graph, new Map([[losses, losses]]));
-        output(graph, "policy", policy);
-        if (reference !== undefined) output(graph, "reference", reference);
-        output(graph, "losses", losses);
-      });
-    }
-    if (options.seeded) {
-      build(programName("seeded", shape), (graph) => {
-        const batch = batchInputs(graph, shape);
-        const derivatives = input(graph, "derivatives", { shape: [shape.sequences] });
-        const policy = logProbs(graph, sets.policy.tensors, batch).sequence;
-        backward(graph, new Map([[policy, derivatives]]));
-        output(graph, "policy", policy);
-      });
-    }
-    for (const name of ["policy", "reference", "initial"] as const) {
-      const set = sets[name];
-      if (set === null) continue;
-      build(programName(name, shape), (graph) => {
-        const { token, sequence } = logProbs(graph, forwardOnly(set), batchInputs(graph, shape));
-        output(graph, "token", token);
-        output(graph, "sequence", sequence);
-      });
-    }
-  }
-  for (const shape of options.mismatchedShapes ?? []) {
-    if (loss?.needs.mismatched) {
-      build(programName("mismatched", shape), (graph) => {
-        const batch = batchInputs(graph, shape);
-        const reference = logProbs(graph, sets.reference!.tensors, batch).sequence;
-        const policy = logProbs(graph, forwardOnly(sets.policy), batch).sequence;
-        mismatchedTerms(graph, policy, {
-          formula: loss,
-          reference,
-          lengths: batch.lengths,
-          shares: input(graph, "shares", { shape: [4] }),
-          into: mismatchedSums,
-        });
-        output(graph, "policy", policy);
-        output(graph, "reference", reference);
-      });
-    }
-  }
-  build("update", (graph) => {
-    const step = input(graph, "step", { shape: [4] });
-    const norm = gradientNorm(graph, sets.gradients, { limit: optimizer.maxGradNorm });
-    const { policy: parameters, gradients, first, second } = sets;
-    adamw(graph, { parameters, gradients, first, second }, { ...optimizer, step, norm });
-    output(graph, "norm", norm);
-  });
-  if (sets.initial !== null) {
-    build("move reference", (graph) => {
-      const alpha = input(graph, "alpha", { shape: [4] });
-      mixParameters(graph, { reference: sets.reference!, policy: sets.policy }, { alpha });
-    });
-  }
-  return graphs;
-}
-
-/** The weights of a set without their gradient tensors, so that nothing is kept for a backward pass. */
-function forwardOnly(set: ParameterSet): Weights {
-  return new Map([...set.tensors].map(([name, { gradient: _, ...tensor }]) => [name, tensor]));
 }

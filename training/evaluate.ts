@@ -1,8 +1,15 @@
 /** Metrics on held-out records. */
 import { fitShape } from "../data/buckets.ts";
-import { type BatchShape, measureGroups, type PackedGroup, packGroups } from "../data/pack.ts";
-import type { Engine, PolicyName } from "./engine.ts";
-import { joinBatches } from "./loop.ts";
+import {
+  type BatchShape,
+  measureGroups,
+  type PackedBatch,
+  type PackedGroup,
+  packGroups,
+} from "../data/pack.ts";
+import type { PendingRun } from "../kernels/program.ts";
+import type { Engine } from "./engine.ts";
+import { joinBatches, takeLogProbs } from "./loop.ts";
 import {
   type BatchLogProbs,
   evaluateLoss,
@@ -12,6 +19,9 @@ import {
 } from "./metrics.ts";
 import { mismatchedGroups } from "./plan.ts";
 import { microBatches, type TrainingExample } from "./records.ts";
+
+/** Batches submitted before the first is read, so that waiting for one doesn't leave the device idle. */
+const BATCHES_UNDER_WAY = 4;
 
 /** Options of {@linkcode evaluate}. */
 export interface EvaluateOptions {
@@ -37,18 +47,14 @@ export interface EvaluateOptions {
  */
 export async function evaluate(engine: Engine, options: EvaluateOptions): Promise<Metrics> {
   const { examples, loss, sequencesPerRecord, hasReference } = options;
-  const score = (groups: readonly PackedGroup[], policy: PolicyName) =>
-    scoreGroups(engine, groups, { ...options, policy });
-  const policy = await score(examples, "policy");
   const batch: BatchLogProbs = {
-    ...joinBatches([policy]),
+    ...await runGroups(
+      examples,
+      options,
+      (packed, shape) =>
+        hasReference ? engine.compare(packed, { shape }) : scorePolicy(engine, packed, shape),
+    ),
     labels: Float32Array.from(examples, ({ label }) => label),
-    ...(hasReference
-      ? {
-        reference: (await score(examples, "reference")).policy,
-        initial: (await score(examples, "initial")).policy,
-      }
-      : {}),
     ...(await scoreMismatched()),
   };
   const metrics: Metrics = {
@@ -61,33 +67,40 @@ export async function evaluate(engine: Engine, options: EvaluateOptions): Promis
   }
   return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`eval_${name}`, value]));
 
-  async function scoreMismatched() {
+  async function scoreMismatched(): Promise<Pick<BatchLogProbs, "mismatched">> {
     if (typeof loss === "function" || !loss.needs.mismatched) return {};
-    const groups = mismatchedGroups(examples);
-    const [own, reference] = [await score(groups, "policy"), await score(groups, "reference")];
-    return { mismatched: { policy: own.policy, reference: reference.policy } };
+    const { policy, reference } = await runGroups(
+      mismatchedGroups(examples),
+      options,
+      (packed, shape) => engine.compare(packed, { shape }),
+    );
+    return { mismatched: { policy, reference: reference! } };
   }
 }
 
-/** Summed log-probs of groups of sequences under one policy, in batches. */
-export async function scoreGroups(
-  engine: Engine,
+/** The policy's log-probs under the name that a comparison gives them. */
+function scorePolicy(engine: Engine, packed: PackedBatch, shape: BatchShape): PendingRun {
+  const run = engine.score(packed, { policy: "policy", shape });
+  return { read: async () => ({ policy: (await run.read()).sequence! }) };
+}
+
+/** Runs groups of sequences in batches, a few of which are under way at a time, and joins what comes back. */
+async function runGroups(
   groups: readonly PackedGroup[],
-  { batchSize, shapes, policy }: { batchSize: number; shapes: readonly BatchShape[]; policy: PolicyName },
+  { batchSize, shapes }: Pick<EvaluateOptions, "batchSize" | "shapes">,
+  run: (packed: PackedBatch, shape: BatchShape) => PendingRun,
 ): Promise<BatchLogProbs> {
   const parts: BatchLogProbs[] = [];
-  // A few batches at a time are under way, so that waiting for one doesn't leave the device idle.
-  for (const batches of microBatches(microBatches(groups, batchSize), 4)) {
+  for (const batches of microBatches(microBatches(groups, batchSize), BATCHES_UNDER_WAY)) {
     const runs = batches.map((batch) => {
       const shape = fitShape(shapes, measureGroups(batch));
       const packed = packGroups(batch, { shape });
       const count = batch.reduce((sum, { completions }) => sum + completions.length, 0);
-      return { count, lengths: packed.lengths, run: engine.score(packed, { policy, shape }) };
+      return { count, lengths: packed.lengths, pending: run(packed, shape) };
     });
-    for (const { count, lengths, run } of runs) {
-      const { sequence } = await run.read();
+    for (const { count, lengths, pending } of runs) {
       parts.push({
-        policy: sequence!.subarray(0, count),
+        ...takeLogProbs(await pending.read(), count),
         lengths: lengths.subarray(0, count),
         labels: new Float32Array(0),
       });

@@ -67,7 +67,8 @@ interface PendingStep {
   learningRate: number;
   alpha: number;
   referenceUpdates: number;
-  micro: { run: PendingRun; initial: PendingRun | undefined; records: number; lengths: Float32Array }[];
+  measuresInitial: boolean;
+  micro: { run: PendingRun; records: number; lengths: Float32Array }[];
   mismatched: { run: PendingRun; records: number }[];
   update: PendingRun;
 }
@@ -82,7 +83,8 @@ export async function* trainSteps(engine: Engine, options: LoopOptions): AsyncGe
   const { examples, state, batchSize, accumulate, seed, shuffle, steps, pauseAfter } = options;
   const takeBatch = createBatches({ count: examples.length, size: batchSize * accumulate, seed, shuffle });
   const pending: PendingStep[] = [];
-  const finish = createFinisher(engine, options);
+  const rate = createRate();
+  const finish = createFinisher(engine, { ...options, rate });
   while (state.step < steps) {
     const { indices, next } = takeBatch(state.position);
     const step = Array.from(indices, (index) => examples[index]!);
@@ -90,7 +92,9 @@ export async function* trainSteps(engine: Engine, options: LoopOptions): AsyncGe
     state.position = next;
     const pause = state.step === steps || (pauseAfter?.(state.step) ?? false);
     while (pending.length > (pause ? 0 : LAG)) yield { type: "metrics", row: await finish(pending.shift()!) };
-    if (pause) yield { type: "pause" };
+    if (!pause) continue;
+    yield { type: "pause" };
+    rate.restart();
   }
 }
 
@@ -116,18 +120,16 @@ async function submitStep(
       mismatched.push({ run, records: groups.length });
     }
   }
+  const measuresInitial = initialEvery > 0 && step % initialEvery === 0;
+  // Before the first update the initial reference is the current one.
+  const measureInitial = measuresInitial && state.referenceUpdates > 0;
   const onHost = needsHost(loss, accumulate);
   const runs = onHost
     ? await accumulateOnHost(engine, { options, packed })
     : packed.map(({ batch, shape, examples }) => {
       const labels = Float32Array.from(examples, ({ label }) => label);
-      return engine.accumulate(batch, { labels, shape, records: examples.length, ...shares });
+      return engine.accumulate(batch, { labels, shape, records: examples.length, measureInitial, ...shares });
     });
-  // Before the first update the initial reference is the current one.
-  const measureInitial = initialEvery > 0 && step % initialEvery === 0 && state.referenceUpdates > 0;
-  const initial = packed.map(({ batch, shape }) =>
-    measureInitial ? engine.score(batch, { policy: "initial", shape }) : undefined
-  );
   const learningRate = learningRateAt(step, schedule);
   const update = engine.update({ learningRate, step });
   const alpha = strategy({ step, totalSteps: steps, epoch: state.position.epoch });
@@ -144,9 +146,9 @@ async function submitStep(
     learningRate,
     alpha,
     referenceUpdates: alpha > 0 ? referenceUpdates + 1 : referenceUpdates,
+    measuresInitial,
     micro: packed.map(({ batch, examples }, i) => ({
       run: runs[i]!,
-      initial: initial[i],
       records: examples.length,
       lengths: batch.lengths,
     })),
@@ -178,18 +180,15 @@ async function accumulateOnHost(
   },
 ): Promise<PendingRun[]> {
   const { loss, sequencesPerRecord } = options;
-  const scored = packed.map(({ batch, shape }) => ({
-    policy: engine.score(batch, { policy: "policy", shape }),
-    reference: engine.score(batch, { policy: "reference", shape }),
-  }));
+  const runs = packed.map(({ batch, shape }) => engine.compare(batch, { shape }));
+  const compared: ProgramOutputs[] = [];
   const parts: BatchLogProbs[] = [];
-  for (const [i, { policy, reference }] of scored.entries()) {
+  for (const [i, run] of runs.entries()) {
     const { batch, examples } = packed[i]!;
-    const count = examples.length * sequencesPerRecord;
+    compared.push(await run.read());
     parts.push({
-      policy: (await policy.read()).sequence!.subarray(0, count),
-      reference: (await reference.read()).sequence!.subarray(0, count),
-      lengths: batch.lengths.subarray(0, count),
+      ...takeLogProbs(compared[i]!, examples.length * sequencesPerRecord),
+      lengths: batch.lengths.subarray(0, examples.length * sequencesPerRecord),
       labels: Float32Array.from(examples, ({ label }) => label),
     });
   }
@@ -211,35 +210,27 @@ async function accumulateOnHost(
     const run = engine.accumulateSeeded(batch, { shape, derivatives });
     return {
       async read() {
-        return { ...await run.read(), reference: parts[i]!.reference!, losses: shares };
+        return { ...compared[i]!, ...await run.read(), losses: shares };
       },
     };
   });
 }
 
 /** Reads a step's results once the device has them, checks them, and makes its row of metrics. */
-function createFinisher(engine: Engine, options: LoopOptions) {
-  const { loss, sequencesPerRecord, sameStart, initialEvery } = options;
-  const rate = createRate();
+function createFinisher(engine: Engine, options: LoopOptions & { rate: Rate }) {
+  const { loss, sequencesPerRecord, sameStart, rate } = options;
   return async (pending: PendingStep): Promise<Metrics> => {
     const outputs = await Promise.all(pending.micro.map(({ run }) => run.read()));
-    const initial = await Promise.all(pending.micro.map((micro) => micro.initial?.read()));
     const mismatched = await Promise.all(pending.mismatched.map(({ run }) => run.read()));
     const { norm } = await pending.update.read();
     engine.device.check();
 
-    const measuresInitial = initialEvery > 0 && pending.step % initialEvery === 0;
     const parts = pending.micro.map(({ records, lengths }, i) => {
       const count = records * sequencesPerRecord;
-      const cut = (values: Float32Array) => values.subarray(0, count);
-      const { policy, reference } = outputs[i]!;
-      const known = initial[i]?.sequence ?? (measuresInitial ? reference : undefined);
       return {
-        policy: cut(policy!),
-        lengths: cut(lengths),
+        ...takeLogProbs(outputs[i]!, count, pending),
+        lengths: lengths.subarray(0, count),
         labels: new Float32Array(0),
-        ...(reference ? { reference: cut(reference) } : {}),
-        ...(known ? { initial: cut(known) } : {}),
       };
     });
     const joined: BatchLogProbs = {
@@ -263,7 +254,7 @@ function createFinisher(engine: Engine, options: LoopOptions) {
       ...(joined.reference
         ? { "reference/alpha": pending.alpha, "reference/updates": pending.referenceUpdates }
         : {}),
-      tokens_per_second: rate(countTokens(pending.examples)),
+      tokens_per_second: rate.add(countTokens(pending.examples)),
     };
   };
 }
@@ -271,34 +262,77 @@ function createFinisher(engine: Engine, options: LoopOptions) {
 /** Steps that a rate is averaged over: results of several steps can arrive at once. */
 const RATE_WINDOW = 8;
 
-/** Tokens a second over the last few steps, given those of each. */
-function createRate(): (tokens: number) => number {
-  const times = [performance.now()];
-  const counts: number[] = [];
-  return (tokens) => {
-    times.push(performance.now());
-    counts.push(tokens);
-    if (counts.length > RATE_WINDOW) {
-      times.shift();
-      counts.shift();
-    }
-    const seconds = (times.at(-1)! - times[0]!) / 1000;
-    return counts.reduce((sum, count) => sum + count, 0) / seconds;
+/** Measures tokens a second over the last few steps. */
+interface Rate {
+  /** The rate, given the tokens of one more step. */
+  add(tokens: number): number;
+  /** Starts anew after a pause, which doesn't count. */
+  restart(): void;
+}
+
+function createRate(): Rate {
+  let times = [performance.now()];
+  let counts: number[] = [];
+  return {
+    add(tokens) {
+      times.push(performance.now());
+      counts.push(tokens);
+      if (counts.length > RATE_WINDOW) {
+        times.shift();
+        counts.shift();
+      }
+      const seconds = (times.at(-1)! - times[0]!) / 1000;
+      return counts.reduce((sum, count) => sum + count, 0) / seconds;
+    },
+    restart() {
+      times = [performance.now()];
+      counts = [];
+    },
   };
 }
 
+/**
+ * The log-probs in a program's outputs, without those of padding.
+ *
+ * @param count Sequences that are not padding.
+ * @param options.measuresInitial Whether to say something about the initial reference; what the outputs lack of it is
+ * that of the current one, which then is still the same. Default true.
+ */
+export function takeLogProbs(
+  outputs: ProgramOutputs,
+  count: number,
+  { measuresInitial = true }: { measuresInitial?: boolean } = {},
+): Omit<BatchLogProbs, "lengths" | "labels"> {
+  const { policy, reference, initial = reference } = outputs;
+  const { "kl/reference": referenceDivergence, "kl/initial": initialDivergence = referenceDivergence } =
+    outputs;
+  const cut = (values: Float32Array) => values.subarray(0, count);
+  return {
+    policy: cut(policy!),
+    ...(reference ? { reference: cut(reference) } : {}),
+    ...(referenceDivergence ? { referenceDivergence: cut(referenceDivergence) } : {}),
+    ...(measuresInitial && initial ? { initial: cut(initial) } : {}),
+    ...(measuresInitial && initialDivergence ? { initialDivergence: cut(initialDivergence) } : {}),
+  };
+}
+
+/** The arrays of a batch that have one number a sequence, and the labels. */
+const JOINED = [
+  "policy",
+  "lengths",
+  "labels",
+  "reference",
+  "initial",
+  "referenceDivergence",
+  "initialDivergence",
+] as const;
+
 /** Puts the micro-batches of a step end to end. */
 export function joinBatches(parts: readonly BatchLogProbs[]): BatchLogProbs {
-  const join = (name: "policy" | "reference" | "initial" | "lengths" | "labels") =>
-    concatenate(parts.map((part) => part[name] ?? new Float32Array(0)));
-  const [first] = parts;
-  return {
-    policy: join("policy"),
-    lengths: join("lengths"),
-    labels: join("labels"),
-    ...(first?.reference ? { reference: join("reference") } : {}),
-    ...(first?.initial ? { initial: join("initial") } : {}),
-  };
+  const given = JOINED.filter((name) => parts[0]?.[name] !== undefined);
+  return Object.fromEntries(
+    given.map((name) => [name, concatenate(parts.map((part) => part[name]!))]),
+  ) as unknown as BatchLogProbs;
 }
 
 function joinMismatched(runs: PendingStep["mismatched"], outputs: readonly ProgramOutputs[]) {

@@ -11,6 +11,10 @@ export interface BatchLogProbs {
   readonly reference?: Float32Array;
   /** Under the initial reference, where it was measured. */
   readonly initial?: Float32Array;
+  /** Σ KL(policy ‖ reference) over each completion's positions, where it was measured. */
+  readonly referenceDivergence?: Float32Array;
+  /** The same against the initial reference. */
+  readonly initialDivergence?: Float32Array;
   /** Completion tokens. */
   readonly lengths: Float32Array;
   /** Labels of unpaired records. */
@@ -91,15 +95,16 @@ export function evaluateLoss(
  * The metrics of a preference batch.
  *
  * `rewards/…` are measured against the current reference, `rewards_initial/…` against the one that training started
- * from. `kl/reference` and `kl/initial` are the mean over the batch's completions of log π − log π_ref, in nats a
- * completion: an estimate of the divergence on the data's completions, not on the policy's own, so it can be negative.
+ * from. `kl/reference` and `kl/initial` are Σ KL(π(·|x, y₁…) ‖ π_ref(·|x, y₁…)) over the positions of a completion, exact over
+ * the vocabulary, in nats, averaged over the batch's completions: the divergence along the data's completions, not along
+ * the policy's own.
  */
 export function preferenceMetrics(
   loss: TrainingLoss,
   batch: BatchLogProbs,
   { sequencesPerRecord }: { sequencesPerRecord: SequencesPerRecord },
 ): Metrics {
-  const { reference, initial } = batch;
+  const { reference, initial, referenceDivergence, initialDivergence } = batch;
   const evaluated = evaluateLoss(loss, batch, { sequencesPerRecord, against: reference });
   const groups = groupCompletions(batch, sequencesPerRecord);
   // Demonstrations are compared with nothing.
@@ -114,8 +119,8 @@ export function preferenceMetrics(
   for (const [name, members] of Object.entries(groups)) {
     if (members.length > 0) metrics[`logps/${name}`] = mean(members.map((i) => batch.policy[i]!));
   }
-  if (reference !== undefined) metrics["kl/reference"] = meanDifference(batch.policy, reference);
-  if (initial !== undefined) metrics["kl/initial"] = meanDifference(batch.policy, initial);
+  if (referenceDivergence !== undefined) metrics["kl/reference"] = mean(referenceDivergence);
+  if (initialDivergence !== undefined) metrics["kl/initial"] = mean(initialDivergence);
   if (compares && evaluated.curvature !== undefined) metrics.curvature = evaluated.curvature;
   for (const [name, value] of Object.entries(evaluated.statistics ?? {})) metrics[name] = value;
   for (const [name, members] of Object.entries(groups)) {
@@ -162,10 +167,4 @@ function mean(values: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i]!;
   return sum / values.length;
-}
-
-function meanDifference(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i]! - b[i]!;
-  return sum / a.length;
 }

@@ -136,8 +136,8 @@ export async function prepareRun(
 }
 
 function recordsFor(loss: TrainingLoss, config: RunConfig): RunRecords {
-  if (config.loss === undefined) return "demonstrations";
   if (typeof loss === "function") return "pairs";
+  if (config.loss === undefined) return "demonstrations";
   return loss.kind === "paired" ? "pairs" : "labelled completions";
 }
 
