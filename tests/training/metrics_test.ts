@@ -10,6 +10,8 @@ const pairs: BatchLogProbs = {
   policy: Float32Array.of(-10, -12, -20, -15, -8, -8.5), // chosen, rejected, chosen, …
   reference: Float32Array.of(-11, -11, -20, -15, -9, -7),
   initial: Float32Array.of(-9, -13, -22, -14, -8, -8.5),
+  referenceDivergence: Float32Array.of(0.5, 0.25, 0, 0, 1, 0.5),
+  initialDivergence: Float32Array.of(1, 2, 0.5, 0.25, 0, 0.75),
   lengths: Float32Array.of(4, 5, 6, 3, 2, 7),
   labels: Float32Array.of(1, 1, 1),
 };
@@ -32,8 +34,8 @@ Deno.test("preferenceMetrics of pairs: against the reference and the initial one
     "rewards_initial/accuracies": 1 / 3,
     "logps/chosen": -12.666666666666666,
     "logps/rejected": -11.833333333333334,
-    "kl/reference": -0.08333333333333333,
-    "kl/initial": 0.16666666666666666,
+    "kl/reference": 0.375,
+    "kl/initial": 0.75,
     "curvature": 0.2478835518164861,
     "length/chosen": 4,
     "length/rejected": 5,
@@ -41,10 +43,10 @@ Deno.test("preferenceMetrics of pairs: against the reference and the initial one
 });
 
 Deno.test("preferenceMetrics leaves out what was not measured", () => {
-  const { initial: _, ...batch } = pairs;
+  const { initial: _, initialDivergence: __, ...batch } = pairs;
   const metrics = preferenceMetrics(compileLoss(dpo({ beta })), batch, { sequencesPerRecord: 2 });
   assertEquals(Object.keys(metrics).filter((name) => name.includes("initial")), []);
-  assertAlmostEquals(metrics["kl/reference"]!, -1 / 12, 1e-12);
+  assertAlmostEquals(metrics["kl/reference"]!, 0.375, 1e-12);
 });
 
 Deno.test("preferenceMetrics of a user's own loss are those of the same configured loss", () => {
@@ -55,6 +57,7 @@ Deno.test("preferenceMetrics of a user's own loss are those of the same configur
 const completions: BatchLogProbs = {
   policy: Float32Array.of(-10, -20, -30, -5),
   reference: Float32Array.of(-12, -19, -31, -5),
+  referenceDivergence: Float32Array.of(1, 0.5, 0.25, 0.25),
   lengths: Float32Array.of(4, 6, 9, 1),
   labels: Float32Array.of(1, 0, 1, 0),
   mismatched: { policy: Float32Array.of(-7, -8, -9, -9), reference: Float32Array.of(-9, -9, -9, -10) },
