@@ -21,23 +21,10 @@ export function checkFinite(step: {
   batch: BatchLogProbs;
   norm: number;
 }): void {
-  const { examples, losses, batch, norm } = step;
-  const perRecord = batch.policy.length / examples.length;
-  const hasFiniteLogProbs = (i: number) => {
-    const sequences = Array.from({ length: perRecord }, (_, k) => i * perRecord + k);
-    return sequences.flatMap((s) => [batch.policy[s]!, batch.reference?.[s] ?? 0]).every(Number.isFinite);
-  };
-  // A statistic over the batch spreads one record's NaN over all losses; the log-probs still tell where it began.
-  const withBadLogProbs = examples.filter((_, i) => !hasFiniteLogProbs(i));
-  const bad = withBadLogProbs.length > 0
-    ? withBadLogProbs
-    : examples.filter((_, i) => !Number.isFinite(losses[i]!));
-  if (bad.length > 0) {
-    throw new Error(
-      `Step ${step.step}: the loss is not finite for ${describeRecords(bad)}. The step was not applied. ` +
-        "Lower the learning rate, or look at these records.",
-    );
-  }
+  const { examples, losses, norm } = step;
+  // First the log-probs: a statistic over the batch spreads one record's NaN over the losses of all.
+  checkLogProbs(step);
+  refuseLosses(step.step, examples.filter((_, i) => !Number.isFinite(losses[i]!)));
   if (!Number.isFinite(norm)) {
     throw new Error(
       `Step ${step.step}: the gradient is not finite (norm ${norm}) though the losses of ${
@@ -46,6 +33,26 @@ export function checkFinite(step: {
         "The step was not applied. Lower the learning rate.",
     );
   }
+}
+
+/** Throws if a log-prob of a step is NaN or infinite, naming its record. */
+export function checkLogProbs(
+  { step, examples, batch }: { step: number; examples: readonly TrainingExample[]; batch: BatchLogProbs },
+): void {
+  const perRecord = batch.policy.length / examples.length;
+  const isFinite = (i: number) => {
+    const sequences = Array.from({ length: perRecord }, (_, k) => i * perRecord + k);
+    return sequences.flatMap((s) => [batch.policy[s]!, batch.reference?.[s] ?? 0]).every(Number.isFinite);
+  };
+  refuseLosses(step, examples.filter((_, i) => !isFinite(i)));
+}
+
+function refuseLosses(step: number, bad: readonly TrainingExample[]): void {
+  if (bad.length === 0) return;
+  throw new Error(
+    `Step ${step}: the loss is not finite for ${describeRecords(bad)}. The step was not applied. ` +
+      "Lower the learning rate, or look at these records.",
+  );
 }
 
 /**
@@ -86,9 +93,8 @@ export function checkFirstStep(
 }
 
 function describeRecords(examples: readonly TrainingExample[]): string {
-  const lines = examples.slice(0, NAMED).map(({ line }) => line).join(", ");
-  const more = examples.length > NAMED ? ` and ${examples.length - NAMED} more` : "";
-  return `the record${examples.length === 1 ? "" : "s"} on line${
-    examples.length === 1 ? "" : "s"
-  } ${lines}${more}`;
+  const lines = [...new Set(examples.map(({ line }) => line))]; // a pair can have become two completions
+  const more = lines.length > NAMED ? ` and ${lines.length - NAMED} more` : "";
+  const [records, on] = lines.length === 1 ? ["record", "line"] : ["records", "lines"];
+  return `the ${records} on ${on} ${lines.slice(0, NAMED).join(", ")}${more}`;
 }

@@ -7,6 +7,7 @@ import {
   type PackedGroup,
   packGroups,
 } from "../data/pack.ts";
+import type { MismatchOptions } from "../data/mismatch.ts";
 import type { PendingRun } from "../kernels/program.ts";
 import type { Engine } from "./engine.ts";
 import { joinBatches, takeLogProbs } from "./loop.ts";
@@ -37,6 +38,8 @@ export interface EvaluateOptions {
   readonly shapes: readonly BatchShape[];
   /** Whether there is a reference. */
   readonly hasReference: boolean;
+  /** How prompts with another record's completion are kept within length, as in training. */
+  readonly mismatch?: MismatchOptions;
 }
 
 /**
@@ -70,7 +73,7 @@ export async function evaluate(engine: Engine, options: EvaluateOptions): Promis
   async function scoreMismatched(): Promise<Pick<BatchLogProbs, "mismatched">> {
     if (typeof loss === "function" || !loss.needs.mismatched) return {};
     const { policy, reference } = await runGroups(
-      mismatchedGroups(examples),
+      mismatchedGroups(examples, options.mismatch),
       options,
       (packed, shape) => engine.compare(packed, { shape }),
     );

@@ -4,7 +4,7 @@ import { type BatchShape, measureGroups, type PackedGroup, packGroups } from "..
 import { createBatches, type DataPosition } from "../data/position.ts";
 import type { PendingRun, ProgramOutputs } from "../kernels/program.ts";
 import type { ReferenceStrategy } from "../reference/strategy.ts";
-import { checkFinite, checkFirstStep } from "./checks.ts";
+import { checkFinite, checkFirstStep, checkLogProbs } from "./checks.ts";
 import type { Engine } from "./engine.ts";
 import {
   type BatchLogProbs,
@@ -71,13 +71,16 @@ interface PendingStep {
   micro: { run: PendingRun; records: number; lengths: Float32Array }[];
   mismatched: { run: PendingRun; records: number }[];
   update: PendingRun;
+  /** The loss, where the host has computed it. */
+  loss: number | undefined;
 }
 
 /**
  * Trains to the end of the run, yielding metrics in order of steps.
  *
- * @throws If a loss, log-prob or gradient is not finite (the weights are left as they were before that step), or the
- * first loss is not what policy = reference makes it; the message names the step and the records' lines.
+ * @throws If a loss, log-prob or gradient is not finite, or the first loss is not what policy = reference makes it; the
+ * message names the step and the records' lines. A step that is not finite changes neither weights nor moments, but the
+ * few after it that are under way when it is noticed may have.
  */
 export async function* trainSteps(engine: Engine, options: LoopOptions): AsyncGenerator<LoopEvent> {
   const { examples, state, batchSize, accumulate, seed, shuffle, steps, pauseAfter } = options;
@@ -88,7 +91,13 @@ export async function* trainSteps(engine: Engine, options: LoopOptions): AsyncGe
   while (state.step < steps) {
     const { indices, next } = takeBatch(state.position);
     const step = Array.from(indices, (index) => examples[index]!);
-    pending.push(await submitStep(engine, { options, examples: step }));
+    try {
+      pending.push(await submitStep(engine, { options, examples: step }));
+    } catch (error) {
+      // A loss on the host fails at once, when the steps before it are still to be told of.
+      for (const earlier of pending) yield { type: "metrics", row: await finish(earlier) };
+      throw error;
+    }
     state.position = next;
     const pause = state.step === steps || (pauseAfter?.(state.step) ?? false);
     while (pending.length > (pause ? 0 : LAG)) yield { type: "metrics", row: await finish(pending.shift()!) };
@@ -114,7 +123,7 @@ async function submitStep(
   engine.beginStep();
   const mismatched: PendingStep["mismatched"] = [];
   if (typeof loss !== "function" && loss.needs.mismatched) {
-    for (const groups of microBatches(mismatchedGroups(examples), batchSize)) {
+    for (const groups of microBatches(mismatchedGroups(examples, options.mismatch), batchSize)) {
       const { batch, shape } = pack(groups, plan.mismatchedShapes);
       const run = engine.accumulateMismatched(batch, { shape, records: groups.length, ...shares });
       mismatched.push({ run, records: groups.length });
@@ -123,10 +132,11 @@ async function submitStep(
   const measuresInitial = initialEvery > 0 && step % initialEvery === 0;
   // Before the first update the initial reference is the current one.
   const measureInitial = measuresInitial && state.referenceUpdates > 0;
-  const onHost = needsHost(loss, accumulate);
-  const runs = onHost
-    ? await accumulateOnHost(engine, { options, packed })
-    : packed.map(({ batch, shape, examples }) => {
+  const onHost = needsHost(loss, accumulate)
+    ? await accumulateOnHost(engine, { options, packed, examples })
+    : undefined;
+  const runs = onHost?.runs ??
+    packed.map(({ batch, shape, examples }) => {
       const labels = Float32Array.from(examples, ({ label }) => label);
       return engine.accumulate(batch, { labels, shape, records: examples.length, measureInitial, ...shares });
     });
@@ -154,6 +164,7 @@ async function submitStep(
     })),
     mismatched,
     update,
+    loss: onHost?.loss,
   };
 }
 
@@ -174,16 +185,17 @@ function pack(groups: readonly PackedGroup[], shapes: readonly BatchShape[]) {
 /** Log-probs of all micro-batches first, the loss over the whole step on the host, then a backward pass for each. */
 async function accumulateOnHost(
   engine: Engine,
-  { options, packed }: {
+  { options, packed, examples }: {
     options: LoopOptions;
     packed: readonly (ReturnType<typeof pack> & { examples: readonly TrainingExample[] })[];
+    examples: readonly TrainingExample[];
   },
-): Promise<PendingRun[]> {
+): Promise<{ runs: PendingRun[]; loss: number }> {
   const { loss, sequencesPerRecord } = options;
-  const runs = packed.map(({ batch, shape }) => engine.compare(batch, { shape }));
+  const comparisons = packed.map(({ batch, shape }) => engine.compare(batch, { shape }));
   const compared: ProgramOutputs[] = [];
   const parts: BatchLogProbs[] = [];
-  for (const [i, run] of runs.entries()) {
+  for (const [i, run] of comparisons.entries()) {
     const { batch, examples } = packed[i]!;
     compared.push(await run.read());
     parts.push({
@@ -193,12 +205,11 @@ async function accumulateOnHost(
     });
   }
   const whole = joinBatches(parts);
-  const { losses, gradients } = evaluateLoss(loss, whole, {
-    sequencesPerRecord,
-    against: whole.reference,
-  }) as ReturnType<typeof evaluateLoss> & { losses: ArrayLike<number> };
+  checkLogProbs({ step: options.state.step + 1, examples, batch: whole });
+  const evaluated = evaluateLoss(loss, whole, { sequencesPerRecord, against: whole.reference });
+  const { losses, gradients } = evaluated;
   let record = 0;
-  return packed.map(({ batch, shape, examples }, i) => {
+  const runs = packed.map(({ batch, shape, examples }, i) => {
     const derivatives = new Float32Array(shape.sequences);
     const shares = new Float32Array(examples.length);
     examples.forEach((_, j) => {
@@ -214,6 +225,7 @@ async function accumulateOnHost(
       },
     };
   });
+  return { runs, loss: evaluated.loss };
 }
 
 /** Reads a step's results once the device has them, checks them, and makes its row of metrics. */
@@ -239,7 +251,7 @@ function createFinisher(engine: Engine, options: LoopOptions & { rate: Rate }) {
       ...joinMismatched(pending.mismatched, mismatched),
     };
     const losses = outputs.flatMap(({ losses }, i) => [...losses!.subarray(0, pending.micro[i]!.records)]);
-    const total = losses.reduce((sum, value) => sum + value, 0);
+    const total = pending.loss ?? losses.reduce((sum, value) => sum + value, 0);
     checkFinite({ step: pending.step, examples: pending.examples, losses, batch: joined, norm: norm![0]! });
     if (pending.step === 1 && sameStart) {
       checkFirstStep({ loss, batch: joined, total, sequencesPerRecord, examples: pending.examples });

@@ -32,10 +32,12 @@ export type SequencesPerRecord = 1 | 2;
 /** A loss of the library, or a user's own. */
 export type TrainingLoss = CompiledLoss | PreferenceLossFunction;
 
-/** Rewards and what else a loss says of a batch. */
+/** What a loss says of a batch. */
 interface Evaluated {
   loss: number;
+  losses: ArrayLike<number>;
   rewards: { chosen: ArrayLike<number>; rejected: ArrayLike<number> };
+  gradients: { chosen: ArrayLike<number>; rejected: ArrayLike<number> };
   curvature?: number;
   statistics?: Readonly<Record<string, number>>;
 }
@@ -74,21 +76,43 @@ export function lossColumns(
   };
 }
 
-/** Runs a loss of either form over a batch, on the host in float64. */
+/**
+ * Runs a loss of either form over a batch, on the host in float64.
+ *
+ * @throws If a user's own function throws, or returns arrays of another length than the batch's.
+ */
 export function evaluateLoss(
   loss: TrainingLoss,
   batch: BatchLogProbs,
   options: { sequencesPerRecord: SequencesPerRecord; against: Float32Array | undefined },
-): Evaluated & { gradients: { chosen: ArrayLike<number>; rejected: ArrayLike<number> } } {
+): Evaluated {
   const columns = lossColumns(batch, options);
   if (typeof loss !== "function") return loss.evaluate(columns);
   const { policyChosen, policyRejected, referenceChosen, referenceRejected, lengthChosen, lengthRejected } =
     columns.records;
-  return loss({
+  const result = loss({
     policy: { chosen: policyChosen!, rejected: policyRejected! },
     reference: { chosen: referenceChosen!, rejected: referenceRejected! },
     lengths: { chosen: lengthChosen!, rejected: lengthRejected! },
   });
+  checkLengths(result, { pairs: policyChosen!.length });
+  return result;
+}
+
+function checkLengths({ losses, rewards, gradients }: Evaluated, { pairs }: { pairs: number }): void {
+  const arrays = {
+    "losses": losses,
+    "rewards.chosen": rewards.chosen,
+    "rewards.rejected": rewards.rejected,
+    "gradients.chosen": gradients.chosen,
+    "gradients.rejected": gradients.rejected,
+  };
+  for (const [name, { length }] of Object.entries(arrays)) {
+    if (length === pairs) continue;
+    throw new Error(
+      `The loss function returned ${length} ${name} for ${pairs} pairs; return one number a pair`,
+    );
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What a run is going to compute, known before it starts: its batches and the shapes they are padded to. */
 import { chooseShapes } from "../data/buckets.ts";
-import { mismatchCompletions } from "../data/mismatch.ts";
+import { mismatchCompletions, type MismatchOptions } from "../data/mismatch.ts";
 import { type BatchShape, measureGroups, type PackedGroup } from "../data/pack.ts";
 import { createBatches, startOfData } from "../data/position.ts";
 import { microBatches, type TrainingExample } from "./records.ts";
@@ -17,6 +17,8 @@ export interface BatchPlanOptions {
   readonly seed: number;
   /** Whether each epoch has its own random order. */
   readonly shuffle: boolean;
+  /** How prompts with another record's completion are kept within length, for losses that need them. */
+  readonly mismatch?: MismatchOptions;
 }
 
 /** The shapes of a run. */
@@ -28,13 +30,16 @@ export interface BatchPlan {
 }
 
 /** Prompt i with the completion of record i − 1 of the same step, for losses that estimate KL from them. */
-export function mismatchedGroups(examples: readonly TrainingExample[]): PackedGroup[] {
+export function mismatchedGroups(
+  examples: readonly TrainingExample[],
+  limits: MismatchOptions = {},
+): PackedGroup[] {
   const completions = examples.map(({ line, prompt, completions: [completion] }) => ({
     line,
     prompt: Int32Array.from(prompt),
     completion: Int32Array.from(completion!),
   }));
-  return mismatchCompletions(completions).map(({ prompt, completion }) => ({
+  return mismatchCompletions(completions, limits).map(({ prompt, completion }) => ({
     prompt,
     completions: [completion],
   }));
@@ -51,12 +56,13 @@ export function planBatches(
   examples: readonly TrainingExample[],
   options: BatchPlanOptions & { evaluation?: readonly TrainingExample[]; mismatched?: boolean },
 ): BatchPlan {
-  const { steps, batchSize, accumulate, seed, shuffle, evaluation = [], mismatched = false } = options;
+  const { steps, batchSize, accumulate, seed, shuffle, evaluation = [], mismatched = false, mismatch } =
+    options;
   const takeBatch = createBatches({ count: examples.length, size: batchSize * accumulate, seed, shuffle });
   const shapes: BatchShape[] = microBatches(evaluation, batchSize).map((batch) => measureGroups(batch));
   if (mismatched && evaluation.length > 0) {
     shapes.push(
-      ...microBatches(mismatchedGroups(evaluation), batchSize).map((batch) => measureGroups(batch)),
+      ...microBatches(mismatchedGroups(evaluation, mismatch), batchSize).map((batch) => measureGroups(batch)),
     );
   }
   const mismatchedShapes: BatchShape[] = [];
@@ -67,7 +73,7 @@ export function planBatches(
     const batch = Array.from(indices, (index) => examples[index]!);
     for (const micro of microBatches(batch, batchSize)) shapes.push(measureGroups(micro));
     if (!mismatched) continue;
-    for (const micro of microBatches(mismatchedGroups(batch), batchSize)) {
+    for (const micro of microBatches(mismatchedGroups(batch, mismatch), batchSize)) {
       mismatchedShapes.push(measureGroups(micro));
     }
   }

@@ -1,6 +1,7 @@
 /** Everything that is decided before a run's first step: data, batches, loss, strategy, memory. */
 import { type CompiledLoss, compileLoss } from "../losses/compile.ts";
 import type { PreferenceLossFunction } from "../losses/batch.ts";
+import type { MismatchOptions } from "../data/mismatch.ts";
 import type { Device } from "../kernels/device.ts";
 import { type ModelDirectory, openModelDirectory } from "../models/files/directory.ts";
 import { type LlamaConfig, parseLlamaConfig } from "../models/files/llama_config.ts";
@@ -47,6 +48,8 @@ export interface PreparedRun {
   readonly records: LoadedRecords;
   /** Held-out records, if any. */
   readonly heldOut: LoadedRecords | null;
+  /** How prompts with another record's completion are kept within length. */
+  readonly mismatch: MismatchOptions;
   /** Batches and their shapes. */
   readonly plan: BatchPlan;
   /** State and programs on the device; the weights are not loaded yet. */
@@ -90,8 +93,15 @@ export async function prepareRun(
     const hasReference = typeof loss === "function" || loss.needs.reference;
     const referencePath = hasReference ? config.reference?.path ?? null : null;
     if (referencePath !== null) (await openReference(referencePath, model.config)).close();
+    const mismatch: MismatchOptions = {
+      maxLength: data.maxLength,
+      ...(data.maxPromptLength === null ? {} : { maxPromptLength: data.maxPromptLength }),
+      truncate: data.truncate,
+      bosId: model.tokenizer.bosId,
+    };
     const plan = planBatches(records.examples, {
       ...training,
+      mismatch,
       shuffle: data.shuffle,
       evaluation,
       mismatched: typeof loss !== "function" && loss.needs.mismatched,
@@ -126,6 +136,7 @@ export async function prepareRun(
       warnings: hasReference ? referenceWarnings(strategy, run) : [],
       records,
       heldOut,
+      mismatch,
       plan,
       engine,
     };

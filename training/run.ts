@@ -91,6 +91,7 @@ export async function* runTraining(run: PreparedRun, options: RunOptions): Async
       sequencesPerRecord: run.sequencesPerRecord,
       examples: run.records.examples,
       plan: run.plan,
+      mismatch: run.mismatch,
       shuffle: data.shuffle,
       schedule: training,
       strategy: run.strategy,
@@ -138,6 +139,7 @@ function evaluateRun(run: PreparedRun): Promise<Metrics> {
     batchSize: run.config.training.batchSize,
     shapes: run.plan.shapes,
     hasReference: run.hasReference,
+    mismatch: run.mismatch,
   });
 }
 

@@ -78,6 +78,20 @@ Deno.test("checkFinite names five records at most and counts the others", () => 
   );
 });
 
+Deno.test("checkFinite names a line once, where a pair has become two completions", () => {
+  const twice = [5, 5, 6].map((line) => ({ ...example(line), completions: [[2]] }));
+  const unpaired = {
+    ...batch,
+    policy: Float32Array.of(NaN, NaN, -1),
+    reference: Float32Array.of(-1, -1, -1),
+  };
+  assertThrows(
+    () => checkFinite({ ...step, examples: twice, batch: unpaired }),
+    Error,
+    "for the record on line 5.",
+  );
+});
+
 const first = { batch, sequencesPerRecord: 2, examples } as const;
 const expectedFirst = [
   ["dpo", dpo({ beta: 0.1 }), Math.LN2],

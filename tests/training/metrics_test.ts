@@ -1,4 +1,5 @@
-import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import type { PreferenceLossFunction, PreferenceLossFunctionResult } from "../../losses/batch.ts";
 import { compileLoss } from "../../losses/compile.ts";
 import { dpo, dpoLoss } from "../../losses/dpo.ts";
 import { kto } from "../../losses/kto.ts";
@@ -106,4 +107,21 @@ Deno.test("evaluateLoss averages cross-entropy over tokens, not records", () => 
   const batch = { policy, lengths, labels: Float32Array.of(1, 1, 1, 1) };
   const { loss } = evaluateLoss(compileLoss(sft()), batch, { sequencesPerRecord: 1, against: undefined });
   assertAlmostEquals(loss, 65 / 20, 1e-12);
+});
+
+Deno.test("evaluateLoss says which array of a user's own loss has not one number a pair", () => {
+  const short = [1, 2];
+  const mistakes: Record<string, Partial<PreferenceLossFunctionResult>> = {
+    "losses": { losses: short },
+    "rewards.rejected": { rewards: { chosen: [1, 2, 3], rejected: short } },
+    "gradients.chosen": { gradients: { chosen: short, rejected: [1, 2, 3] } },
+  };
+  for (const [name, mistake] of Object.entries(mistakes)) {
+    const own: PreferenceLossFunction = (batch) => ({ ...dpoLoss(batch, { beta }), ...mistake });
+    assertThrows(
+      () => evaluateLoss(own, pairs, { sequencesPerRecord: 2, against: pairs.reference }),
+      Error,
+      `The loss function returned 2 ${name} for 3 pairs; return one number a pair`,
+    );
+  }
 });

@@ -77,6 +77,28 @@ Deno.test("mismatchedGroups gives prompt i the completion of record i − 1, the
   ]);
 });
 
+Deno.test("mismatchedGroups keeps a long prompt with another's long completion within length", () => {
+  const examples = completionExamples([
+    { line: 1, prompt: Int32Array.of(0, ...repeat(1, 39)), completion: repeat(2, 4), label: true },
+    { line: 2, prompt: repeat(3, 4), completion: repeat(4, 40), label: false },
+  ]);
+  const lengths = (limits: Parameters<typeof mismatchedGroups>[1]) =>
+    mismatchedGroups(examples, limits).map((
+      { prompt, completions: [completion] },
+    ) => [prompt.length, completion!.length]);
+  assertEquals(lengths({}), [[40, 40], [4, 4]]);
+  assertEquals(lengths({ maxLength: 48 }), [[24, 24], [4, 4]]);
+  const [long] = mismatchedGroups(examples, { maxLength: 48, bosId: 0 });
+  assertEquals([long!.prompt[0], long!.prompt[1]], [0, 1]);
+  const { mismatchedShapes } = planBatches(examples, {
+    ...options,
+    batchSize: 1,
+    mismatched: true,
+    mismatch: { maxLength: 48 },
+  });
+  assertEquals(mismatchedShapes.at(-1)!.rows, 64); // 47 of them used; without the limit it would be 96
+});
+
 Deno.test("longestSequence counts a prompt with its longer completion", () => {
   assertEquals(
     longestSequence([{ prompt: [1, 2], completions: [[3], [4, 5, 6]] }, { prompt: [1], completions: [[2]] }]),

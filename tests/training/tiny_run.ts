@@ -184,6 +184,7 @@ export function loopOptions(run: PreparedRun) {
     sequencesPerRecord: run.sequencesPerRecord,
     examples: run.records.examples,
     plan: run.plan,
+    mismatch: run.mismatch,
     shuffle: run.config.data.shuffle,
     schedule: run.config.training,
     strategy: run.strategy,
