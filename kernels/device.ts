@@ -96,8 +96,8 @@ export async function createDevice(gpu: GPUDevice, options: { info?: GPUAdapterI
   gpu.addEventListener("uncapturederror", (event) => {
     failure ??= new Error(`WebGPU reported: ${(event as GPUUncapturedErrorEvent).error.message}`);
   });
-  gpu.lost.then(({ reason, message }) => {
-    if (destroyed || reason === "destroyed") return;
+  gpu.lost.then(({ message }) => {
+    if (destroyed) return; // `reason` can't tell: versions of Deno give one and the same for every loss
     failure = new Error(
       `The GPU device "${description}" was lost (${message || "no reason given"}). Its memory is gone: ` +
         "start again from the last checkpoint (--resume); if it happens again, use a smaller batch.",
