@@ -1,0 +1,119 @@
+/** A case's model on the device, ready to be trained step by step as a run of `training/` does. */
+import { chooseShapes } from "../data/buckets.ts";
+import { type BatchShape, measureGroups, packGroups } from "../data/pack.ts";
+import type { Device } from "../kernels/device.ts";
+import { compileLoss } from "../losses/compile.ts";
+import { dpo } from "../losses/dpo.ts";
+import { sft } from "../losses/sft.ts";
+import { llamaParameters } from "../models/llama.ts";
+import { uploadWeights } from "../models/weights.ts";
+import { createEngine, type Engine, type EngineOptions } from "../training/engine.ts";
+import { chosenTokens, type TrainingExample } from "../training/records.ts";
+import {
+  beta,
+  casePairs,
+  caseTensors,
+  completionTokens,
+  optimizer,
+  promptTokens,
+  type StepCase,
+} from "./cases.ts";
+
+/** How a case is trained. */
+export interface CaseVariant {
+  /** What the loss compares with; without a reference the loss is SFT's. */
+  readonly reference: EngineOptions["reference"];
+  /** Whether a pair's prompt is computed once. SFT records hold one completion, so there it changes nothing. */
+  readonly sharePrompts: boolean;
+}
+
+/** A case ready to run. */
+export interface CaseRun {
+  /** State and programs. */
+  readonly engine: Engine;
+  /** What the batch is padded to. */
+  readonly shape: BatchShape;
+  /**
+   * Submits an optimizer step at once; resolves to its loss when the device has computed it. A moving reference is moved
+   * after it unless `move` is false.
+   */
+  step(options?: { move?: boolean }): Promise<number>;
+  /** Submits `count` steps without waiting in between; resolves to milliseconds a step once all are done. */
+  time(count: number, options?: { move?: boolean }): Promise<number>;
+}
+
+/** α of soft updates, after every step: the most that a moving reference can cost. */
+export const SOFT_ALPHA = 0.5;
+/** A timed sample takes about this long, so that the fixed cost of waiting for the device is spread thin. */
+export const SAMPLE_MILLISECONDS = 600;
+
+/** Builds a case's programs and uploads its weights. */
+export async function prepareCase(
+  device: Device,
+  stepCase: StepCase,
+  { reference, sharePrompts }: CaseVariant,
+): Promise<CaseRun> {
+  const { config, learningRate } = stepCase;
+  const hasReference = reference !== "none";
+  const loss = compileLoss(hasReference ? dpo({ beta }) : sft());
+  const pairs = casePairs(stepCase);
+  const examples = hasReference ? pairs : pairs.flatMap(splitPair);
+  const [shape] = chooseShapes([measureGroups(examples, { sharePrompts })]);
+  const batch = packGroups(examples, { sharePrompts, shape: shape! });
+  const engine = await createEngine(device, {
+    config,
+    loss,
+    sequencesPerRecord: hasReference ? 2 : 1,
+    reference,
+    optimizer: { ...optimizer, maxGradNorm: null },
+    shapes: [shape!],
+    maxLength: promptTokens + completionTokens,
+  });
+  await uploadCase(engine, stepCase);
+
+  const records = examples.length;
+  const micro = { shape: shape!, records, stepRecords: records, stepTokens: chosenTokens(examples) };
+  const labels = examples.map(({ label }) => label);
+  let steps = 0;
+  const step = async ({ move = true } = {}) => {
+    engine.beginStep();
+    const run = engine.accumulate(batch, { ...micro, labels });
+    const update = engine.update({ learningRate, step: ++steps });
+    if (reference === "moving" && move) engine.moveReference(SOFT_ALPHA);
+    const [{ losses }] = await Promise.all([run.read(), update.read()]);
+    return losses!.subarray(0, records).reduce((sum, value) => sum + value, 0);
+  };
+  return {
+    engine,
+    shape: shape!,
+    step,
+    async time(count, options) {
+      const start = performance.now();
+      await Promise.all(Array.from({ length: count }, () => step(options)));
+      return (performance.now() - start) / count;
+    },
+  };
+}
+
+/** A pair's completions as two records to imitate. */
+function splitPair({ completions, ...rest }: TrainingExample): TrainingExample[] {
+  return completions.map((completion) => ({ ...rest, completions: [completion] }));
+}
+
+/** Puts a case's weights into an engine: the policy's, and the reference's if there is one. */
+export async function uploadCase({ device, sets }: Engine, { config }: StepCase): Promise<void> {
+  const parameters = llamaParameters(config);
+  for (const name of ["policy", "reference", "initial"] as const) {
+    const set = sets[name];
+    if (set === null) continue;
+    const tensors = new Map(
+      caseTensors(config, name === "policy" ? "policy" : "reference").map((
+        tensor,
+      ) => [tensor.name, tensor.values]),
+    );
+    await uploadWeights(device, set, {
+      parameters,
+      read: (tensor, receive) => Promise.resolve(receive(0, tensors.get(tensor)!)),
+    });
+  }
+}

@@ -1,0 +1,109 @@
+/** The models and batches that training steps are timed on; random, but the same for everybody who runs them. */
+import { createRandom } from "../data/random.ts";
+import { type LlamaConfig, parseLlamaConfig } from "../models/files/llama_config.ts";
+import { llamaTensors } from "../models/files/llama_tensors.ts";
+import type { TrainingExample } from "../training/records.ts";
+
+/** A model's shape and a batch of pairs for it. */
+export interface StepCase {
+  /** What `--cases` calls it. */
+  readonly name: string;
+  /** The model. */
+  readonly config: LlamaConfig;
+  /** Pairs in the batch. */
+  readonly pairs: number;
+  /** AdamW's rate, so small that no gradient fades to numbers that CPUs are slow with, however many steps are timed. */
+  readonly learningRate: number;
+}
+
+/** Tokens of a prompt, and of each of the two completions that follow it. */
+export const promptTokens = 32;
+/** Tokens of a completion. */
+export const completionTokens = 96;
+/** DPO's beta. */
+export const beta = 0.1;
+/** AdamW's other constants; the gradient isn't clipped. */
+export const optimizer = { betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0.01 } as const;
+
+const small = parseLlamaConfig({
+  model_type: "llama",
+  vocab_size: 512,
+  hidden_size: 64,
+  intermediate_size: 172,
+  num_hidden_layers: 5,
+  num_attention_heads: 8,
+  num_key_value_heads: 4,
+  rms_norm_eps: 1e-5,
+  tie_word_embeddings: true,
+}, { name: "case S" });
+
+const medium = parseLlamaConfig({
+  model_type: "llama",
+  vocab_size: 32_000,
+  hidden_size: 288,
+  intermediate_size: 768,
+  num_hidden_layers: 6,
+  num_attention_heads: 6,
+  rms_norm_eps: 1e-5,
+  tie_word_embeddings: true,
+}, { name: "case M" });
+
+/** The shapes of stories260K and stories15M (karpathy/llama2.c). */
+export const stepCases: readonly StepCase[] = [
+  { name: "S", config: small, pairs: 4, learningRate: 1e-6 },
+  { name: "M", config: medium, pairs: 1, learningRate: 1e-7 },
+  { name: "M4", config: medium, pairs: 4, learningRate: 1e-7 },
+];
+
+/** The cases of these names, in their own order. */
+export function casesNamed(names: readonly string[]): StepCase[] {
+  for (const name of names) {
+    if (stepCases.some((known) => known.name === name)) continue;
+    throw new Error(
+      `--cases: there is no case "${name}"; the cases are ${stepCases.map(({ name }) => name).join(", ")}`,
+    );
+  }
+  return stepCases.filter(({ name }) => names.includes(name));
+}
+
+/** A tensor of a case's model. */
+export interface CaseTensor {
+  /** Its Hugging Face name. */
+  readonly name: string;
+  /** Its sizes. */
+  readonly shape: readonly number[];
+  /** Its values. */
+  readonly values: Float32Array<ArrayBuffer>;
+}
+
+/** How far the reference lies from the policy, as a share of the weights' own spread. */
+const REFERENCE_SHIFT = 0.02;
+
+/** A policy's random weights, or those of a reference near it, so that the first loss differs from log 2. */
+export function caseTensors(config: LlamaConfig, policy: "policy" | "reference"): CaseTensor[] {
+  return llamaTensors(config).map(({ name, shape }, stream) => {
+    const isMatrix = shape.length > 1;
+    const spread = !isMatrix ? 0.2 : name.includes("embed") ? 0.1 : 1 / Math.sqrt(shape[1]!);
+    const random = createRandom(1, { stream });
+    const shift = createRandom(2, { stream });
+    const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
+    for (let i = 0; i < values.length; i++) {
+      values[i] = (isMatrix ? 0 : 1) + (random.uniform() * 2 - 1) * spread;
+      if (policy === "reference") values[i]! += (shift.uniform() * 2 - 1) * spread * REFERENCE_SHIFT;
+    }
+    return { name, shape, values };
+  });
+}
+
+/** Pairs of random tokens; `stream` picks others of the same shape. */
+export function casePairs({ config, pairs }: StepCase, { stream = 0 } = {}): TrainingExample[] {
+  const random = createRandom(3, { stream });
+  const tokens = (count: number) =>
+    Int32Array.from({ length: count }, () => random.below(config.vocabularySize));
+  return Array.from({ length: pairs }, (_, i) => ({
+    line: i + 1,
+    prompt: tokens(promptTokens),
+    completions: [tokens(completionTokens), tokens(completionTokens)],
+    label: 1,
+  }));
+}
