@@ -23,7 +23,8 @@ export function chooseShapes(
   batches: readonly BatchShape[],
   { shapes = 4 }: ShapeOptions = {},
 ): BatchShape[] {
-  const sequences = Math.max(...batches.map((batch) => batch.sequences));
+  // Not a spread: there may be more batches than a call takes arguments.
+  const sequences = batches.reduce((most, batch) => Math.max(most, batch.sequences), 0);
   const groups = groupByRows(batches);
   // cost[i] of covering the first i groups; each step adds one more shape.
   let cost = groups.map(() => Infinity);
