@@ -8,8 +8,8 @@ import { createParameters, layoutParameters, maximumSegmentBytes } from "../kern
 import type { Device } from "../kernels/device.ts";
 import { generate as generateTokens } from "../models/generate.ts";
 import { llamaParameters } from "../models/llama.ts";
-import { uploadWeights } from "../models/weights.ts";
-import { CHUNK_ELEMENTS, type LoadedModel, loadModel } from "../training/load.ts";
+import { uploadDirectory } from "../models/weights.ts";
+import { type LoadedModel, loadModel } from "../training/load.ts";
 import { configHelp, type GenerateConfig, loadConfig } from "./config.ts";
 import { openDevice } from "./device.ts";
 import { runCommand } from "./errors.ts";
@@ -95,15 +95,7 @@ async function answer(
   const parameters = llamaParameters(config);
   const layout = layoutParameters(parameters, { maximumBytes: maximumSegmentBytes(device) });
   const weights = await createParameters(device, { layout, label: "weights" });
-  await uploadWeights(device, weights, {
-    parameters,
-    read: (name, receive) =>
-      directory.readChunks(
-        name,
-        { chunkElements: CHUNK_ELEMENTS },
-        (offset, values) => receive(offset, values),
-      ),
-  });
+  await uploadDirectory(device, weights, { directory, parameters });
   const { tokens } = await generateTokens(device, weights.tensors, {
     ...options,
     config,

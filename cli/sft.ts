@@ -3,11 +3,8 @@
  *
  * @module
  */
-import { carryOut, printResult } from "./carry_out.ts";
-import { configHelp, loadConfig } from "./config.ts";
 import { runCommand } from "./errors.ts";
-import { parseFlags } from "./flags.ts";
-import { resumedConfigFile } from "./resume.ts";
+import { runTrainingCommand } from "./training_command.ts";
 
 const HELP = `deno task sft [run.yaml] [--key value …] [--dry-run] [--resume] [--overwrite]
 
@@ -16,24 +13,7 @@ Fine-tunes a model on demonstrations: cross-entropy of the completion's tokens, 
 
 /** Runs the command. */
 export async function sft(args: readonly string[]): Promise<void> {
-  const { file, overrides, switches } = parseFlags(args, {
-    command: "sft",
-    switches: ["dry-run", "resume", "overwrite"],
-  });
-  if (switches.help) {
-    console.log(`${HELP}\n${configHelp("sft")}`);
-    return;
-  }
-  const config = await loadConfig("sft", {
-    file: resumedConfigFile(file, { overrides, switches }),
-    overrides,
-  });
-  const result = await carryOut(config, {
-    dryRun: switches["dry-run"],
-    resume: switches.resume,
-    overwrite: switches.overwrite,
-  });
-  if (result !== null) printResult(result);
+  await runTrainingCommand(args, { command: "sft", help: HELP });
 }
 
 if (import.meta.main) await runCommand(() => sft(Deno.args));

@@ -5,13 +5,9 @@ import {
   subgroupKeyValueGradientWgsl,
   subgroupQueryGradientWgsl,
 } from "./attention_subgroup.ts";
-import {
-  type TiledAttention,
-  tiledAttentionWorkgroupBytes,
-  tiledForwardWgsl,
-  tiledKeyValueGradientWgsl,
-  tiledQueryGradientWgsl,
-} from "./attention_tiled.ts";
+import { type TiledAttention, tiledAttentionWorkgroupBytes } from "./attention_tile.ts";
+import { tiledForwardWgsl } from "./attention_tiled.ts";
+import { tiledKeyValueGradientWgsl, tiledQueryGradientWgsl } from "./attention_tiled_gradient.ts";
 import type { Device } from "./device.ts";
 import { differentiate, dispatch, type Graph, temporary } from "./graph.ts";
 import type { Tensor } from "./tensor.ts";

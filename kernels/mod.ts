@@ -43,7 +43,7 @@ export {
   temporary,
   type Uniform,
 } from "./graph.ts";
-export type { TiledAttention } from "./attention_tiled.ts";
+export type { TiledAttention } from "./attention_tile.ts";
 export { linear, matmul, type MatmulOptions, type MatmulVariant } from "./matmul.ts";
 export { adamw, type AdamwOptions, gradientNorm, mixParameters } from "./optimizer.ts";
 export {

@@ -24,7 +24,14 @@ export {
   completionLogProbs,
 } from "./log_probs.ts";
 export { rotaryTables } from "./rotary_tables.ts";
-export { type DeviceTensor, readBuffer, type ReadTensor, uploadWeights, weightTensors } from "./weights.ts";
+export {
+  type DeviceTensor,
+  readBuffer,
+  type ReadTensor,
+  uploadDirectory,
+  uploadWeights,
+  weightTensors,
+} from "./weights.ts";
 export {
   type GeneratedToken,
   type Generation,

@@ -2,6 +2,7 @@
 import type { Device } from "../kernels/device.ts";
 import type { ParameterSet } from "../kernels/parameters.ts";
 import { sizeOf } from "../kernels/tensor.ts";
+import type { ModelDirectory } from "./files/directory.ts";
 import type { FusedParameter } from "./llama.ts";
 
 /** Elements sent or fetched at a time: 4 MiB, so that the host never holds more of a large tensor. */
@@ -35,6 +36,27 @@ export async function uploadWeights(
       start += sizeOf(part.shape) * 4;
     }
   }
+}
+
+/**
+ * Fills a parameter set from a model directory.
+ *
+ * @param options.prefix What stands before the tensors' names in the file; nothing by default.
+ */
+export function uploadDirectory(
+  device: Device,
+  set: ParameterSet,
+  options: {
+    directory: Pick<ModelDirectory, "readChunks">;
+    parameters: readonly FusedParameter[];
+    prefix?: string;
+  },
+): Promise<void> {
+  const { directory, parameters, prefix = "" } = options;
+  return uploadWeights(device, set, {
+    parameters,
+    read: (name, receive) => directory.readChunks(prefix + name, { chunkElements: CHUNK_ELEMENTS }, receive),
+  });
 }
 
 /** A tensor of a file that can be fetched from the device in pieces. */

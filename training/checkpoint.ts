@@ -8,15 +8,12 @@
 import { type ModelDirectory, openModelDirectory } from "../models/files/directory.ts";
 import { writeModelDirectory } from "../models/files/write_directory.ts";
 import type { FusedParameter } from "../models/llama.ts";
-import { uploadWeights, weightTensors } from "../models/weights.ts";
+import { uploadDirectory, weightTensors } from "../models/weights.ts";
 import type { Engine } from "./engine.ts";
 import type { RunState } from "./loop.ts";
 
 /** Sets that a checkpoint keeps; gradients are made anew in every step. */
 const KEPT = ["policy", "reference", "initial", "first", "second"] as const;
-
-/** Elements that are read from a file at a time. */
-const CHUNK_ELEMENTS = 2 ** 20;
 
 /** What a checkpoint says besides its tensors. */
 export interface CheckpointHeader {
@@ -108,15 +105,7 @@ export async function loadCheckpoint(
   for (const set of KEPT) {
     const parametersOfSet = engine.sets[set];
     if (parametersOfSet === null) continue;
-    await uploadWeights(engine.device, parametersOfSet, {
-      parameters,
-      read: (name, receive) =>
-        directory.readChunks(
-          `${set}/${name}`,
-          { chunkElements: CHUNK_ELEMENTS },
-          (offset, values) => receive(offset, values),
-        ),
-    });
+    await uploadDirectory(engine.device, parametersOfSet, { directory, parameters, prefix: `${set}/` });
   }
   engine.device.check();
 }

@@ -14,7 +14,7 @@ import {
   completionLogProbs,
 } from "../models/log_probs.ts";
 import { rotaryTables } from "../models/rotary_tables.ts";
-import type { EngineOptions, EngineSets } from "./engine.ts";
+import type { EngineOptions, EngineSets } from "./engine_options.ts";
 
 /** What the programs of an engine are built of. */
 export interface GraphParts {

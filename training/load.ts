@@ -18,9 +18,6 @@ import { checkTensors, llamaTensors } from "../models/files/llama_tensors.ts";
 import type { RunConfig } from "./config.ts";
 import { completionExamples, pairExamples, type TrainingExample } from "./records.ts";
 
-/** Elements of a tensor that are read at a time. */
-export const CHUNK_ELEMENTS = 2 ** 20;
-
 /** A model's files, checked, and its tokenizer. */
 export interface LoadedModel {
   /** The open directory; close it when the weights are read. */

@@ -7,19 +7,12 @@ import { type ModelDirectory, openModelDirectory } from "../models/files/directo
 import { type LlamaConfig, parseLlamaConfig } from "../models/files/llama_config.ts";
 import { checkTensors, llamaTensors } from "../models/files/llama_tensors.ts";
 import { type FusedParameter, llamaParameters } from "../models/llama.ts";
-import { uploadWeights } from "../models/weights.ts";
+import { uploadDirectory } from "../models/weights.ts";
 import { countUpdates, referenceWarnings } from "../reference/forecast.ts";
 import type { ReferenceStrategy } from "../reference/strategy.ts";
 import { lossOf, type RunConfig, strategyOf } from "./config.ts";
 import { createEngine, type Engine } from "./engine.ts";
-import {
-  CHUNK_ELEMENTS,
-  type LoadedModel,
-  type LoadedRecords,
-  loadModel,
-  loadRecords,
-  type RunRecords,
-} from "./load.ts";
+import { type LoadedModel, type LoadedRecords, loadModel, loadRecords, type RunRecords } from "./load.ts";
 import { needsHost } from "./loop.ts";
 import type { TrainingLoss } from "./metrics.ts";
 import { type BatchPlan, longestSequence, planBatches } from "./plan.ts";
@@ -167,16 +160,8 @@ function limitRecords(records: LoadedRecords, count: number): LoadedRecords {
  */
 export async function loadWeights(run: PreparedRun): Promise<void> {
   const { engine, model, parameters, config } = run;
-  const upload = (set: keyof Engine["sets"], directory: LoadedModel["directory"]) =>
-    uploadWeights(engine.device, engine.sets[set]!, {
-      parameters,
-      read: (name, receive) =>
-        directory.readChunks(
-          name,
-          { chunkElements: CHUNK_ELEMENTS },
-          (offset, values) => receive(offset, values),
-        ),
-    });
+  const upload = (set: "policy" | "reference", directory: ModelDirectory) =>
+    uploadDirectory(engine.device, engine.sets[set]!, { directory, parameters });
   await upload("policy", model.directory);
   const path = config.reference?.path ?? null;
   if (!run.hasReference) return;

@@ -8,8 +8,8 @@ import { compile } from "../kernels/program.ts";
 import { llamaParameters } from "../models/llama.ts";
 import { batchInputs, completionLogProbs } from "../models/log_probs.ts";
 import { rotaryTables } from "../models/rotary_tables.ts";
-import { uploadWeights } from "../models/weights.ts";
-import { CHUNK_ELEMENTS, type LoadedModel } from "./load.ts";
+import { uploadDirectory } from "../models/weights.ts";
+import type { LoadedModel } from "./load.ts";
 import { longestSequence } from "./plan.ts";
 import { microBatches } from "./records.ts";
 
@@ -61,15 +61,7 @@ export async function* scoreRecords(
     reserved: weights.bytes,
     ...(memoryLimit === undefined ? {} : { memoryLimit }),
   });
-  await uploadWeights(device, weights, {
-    parameters,
-    read: (name, receive) =>
-      directory.readChunks(
-        name,
-        { chunkElements: CHUNK_ELEMENTS },
-        (offset, values) => receive(offset, values),
-      ),
-  });
+  await uploadDirectory(device, weights, { directory, parameters });
   for (const batch of batches) {
     const shape = fitShape(shapes, measureGroups(batch));
     const program = programs[shapes.indexOf(shape)]!;

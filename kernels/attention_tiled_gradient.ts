@@ -1,0 +1,137 @@
+/** WGSL of causal attention for GPUs, backward: see `attention_tile.ts` for how threads share a tile. */
+import {
+  dotProducts,
+  entry,
+  header,
+  type Layout,
+  layoutOf,
+  lines,
+  ownedSums,
+  range,
+  scoreTile,
+  staged,
+  stageKey,
+  stageOutputGradient,
+  stageQuery,
+  stageValue,
+  type TiledAttention,
+  weightedSums,
+  writeSums,
+} from "./attention_tile.ts";
+
+/** Recomputes the weights of a tile and the gradient of its scores, into workgroup memory. */
+function scoreGradients(l: Layout, { keepWeights }: { keepWeights: boolean }): string {
+  const all = range(l.fragment);
+  return lines([
+    dotProducts(l, { name: "s", a: "queries", b: "keys" }),
+    dotProducts(l, { name: "g", a: "output_gradients", b: "values" }),
+    ...all.map((i) => {
+      const stores = all.map((j) => {
+        const at = `(y + ${8 * i}u) * ${l.tile + 1}u + x + ${8 * j}u`;
+        const keep = keepWeights ? `weights[${at}] = w;` : "";
+        return `{ let w = select(0.0, exp(s${i}_${j} * sizes.scale - log_sum), visible(q, k0 + x + ${
+          8 * j
+        }u, span));
+      ${keep} score_gradients[${at}] = w * (g${i}_${j} - delta) * sizes.scale; }`;
+      });
+      return `  { let q = q0 + y + ${8 * i}u; let at = min(q, sizes.rows - 1u); let span = spans[at];
+    let log_sum = log_sums[at * ${l.shape.heads}u + head]; let delta = deltas[at * ${l.shape.heads}u + head];
+    ${stores.join(" ")} }`;
+    }),
+  ]);
+}
+
+const backwardBindings = [
+  "var<storage, read> qkv: array<vec4f>",
+  "var<storage, read> output_gradient: array<vec4f>",
+  "var<storage, read> spans: array<vec4u>",
+  "var<storage, read> log_sums: array<f32>",
+  "var<storage, read> deltas: array<f32>",
+  "var<storage, read_write> qkv_gradient: array<vec4f>",
+];
+
+/** The queries' gradient. Bindings: qkv, output gradient, spans, log-sum-exp, delta, qkv gradient. Workgroups: query tiles × heads. */
+export function tiledQueryGradientWgsl(shape: TiledAttention): string {
+  const l = layoutOf(shape);
+  return `${header(backwardBindings)}
+${staged(l, ["queries", "output_gradients", "keys", "values"])}
+${scoreTile(l, "score_gradients")}
+${entry}
+  let head = group.y;
+  let kv_head = head / ${shape.heads / shape.keyValueHeads}u;
+  let q0 = group.x * ${l.tile}u;
+  let first = spans[q0].x / ${l.tile}u * ${l.tile}u;
+${stageQuery(l)}
+${stageOutputGradient(l)}
+${ownedSums(l, "dq")}
+  for (var k0 = first; k0 < min(sizes.rows, q0 + ${l.tile}u); k0 += ${l.tile}u) {
+  workgroupBarrier();
+${stageKey(l, "keys")}
+${stageValue(l, "values")}
+  workgroupBarrier();
+${scoreGradients(l, { keepWeights: false })}
+  workgroupBarrier();
+${weightedSums(l, { name: "dq", weights: "score_gradients", tile: "keys", transposed: false })}
+  }
+${
+    writeSums(l, {
+      name: "dq",
+      to: "qkv_gradient",
+      firstRow: "q0",
+      offset: `head * ${l.vectors}u`,
+      width: l.width,
+    })
+  }
+}`;
+}
+
+/** The keys' and values' gradients. Bindings as for the queries. Workgroups: key tiles × key/value heads. */
+export function tiledKeyValueGradientWgsl(shape: TiledAttention): string {
+  const l = layoutOf(shape);
+  const group = shape.heads / shape.keyValueHeads;
+  return `${header(backwardBindings)}
+${staged(l, ["queries", "output_gradients", "keys", "values"])}
+${scoreTile(l, "score_gradients")}
+${scoreTile(l, "weights")}
+${entry}
+  let kv_head = group.y;
+  let k0 = group.x * ${l.tile}u;
+  var last = 0u;
+  for (var i = 0u; i < ${l.tile}u; i++) { last = max(last, spans[min(k0 + i, sizes.rows - 1u)].w); }
+${stageKey(l, "keys")}
+${stageValue(l, "values")}
+${ownedSums(l, "dk")}
+${ownedSums(l, "dv")}
+  for (var member = 0u; member < ${group}u; member++) {
+  let head = kv_head * ${group}u + member;
+  for (var q0 = k0; q0 < last; q0 += ${l.tile}u) {
+  workgroupBarrier();
+${stageQuery(l)}
+${stageOutputGradient(l)}
+  workgroupBarrier();
+${scoreGradients(l, { keepWeights: true })}
+  workgroupBarrier();
+${weightedSums(l, { name: "dk", weights: "score_gradients", tile: "queries", transposed: true })}
+${weightedSums(l, { name: "dv", weights: "weights", tile: "output_gradients", transposed: true })}
+  }
+  }
+${
+    writeSums(l, {
+      name: "dk",
+      to: "qkv_gradient",
+      firstRow: "k0",
+      offset: `(${shape.heads}u + kv_head) * ${l.vectors}u`,
+      width: l.width,
+    })
+  }
+${
+    writeSums(l, {
+      name: "dv",
+      to: "qkv_gradient",
+      firstRow: "k0",
+      offset: `(${shape.heads + shape.keyValueHeads}u + kv_head) * ${l.vectors}u`,
+      width: l.width,
+    })
+  }
+}`;
+}

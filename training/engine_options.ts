@@ -1,0 +1,49 @@
+/** What an engine is built for, and the parameter sets it holds. */
+import type { BatchShape } from "../data/pack.ts";
+import type { AdamwOptions } from "../kernels/optimizer.ts";
+import type { ParameterSet } from "../kernels/parameters.ts";
+import type { CompiledLoss } from "../losses/compile.ts";
+import type { LlamaConfig } from "../models/files/llama_config.ts";
+
+/** The three policies of a Trust Region run. */
+export type PolicyName = "policy" | "reference" | "initial";
+
+/** What an engine is built for. */
+export interface EngineOptions {
+  /** The model's architecture. */
+  config: LlamaConfig;
+  /** The loss, compiled; null for one that the host computes, see {@linkcode Engine.accumulateSeeded}. */
+  loss: CompiledLoss | null;
+  /** Completions in a record: two for pairs, one for unpaired and SFT records. */
+  sequencesPerRecord: 1 | 2;
+  /** No reference at all, one that stays, or one that follows the policy (then the initial one is kept beside it). */
+  reference: "none" | "frozen" | "moving";
+  /** AdamW's constants and the gradient's largest norm. */
+  optimizer: AdamwOptions & { maxGradNorm: number | null };
+  /** Shapes of the training and evaluation batches. */
+  shapes: readonly BatchShape[];
+  /** Shapes of the batches of mismatched sequences, for losses that need them. */
+  mismatchedShapes?: readonly BatchShape[];
+  /** Also build what {@linkcode Engine.accumulateSeeded} needs. */
+  seeded?: boolean;
+  /** The longest sequence, in tokens. */
+  maxLength: number;
+  /** Refuse to take more device memory than this, in bytes. */
+  memoryLimit?: number;
+}
+
+/** Parameter sets of a run. */
+export interface EngineSets {
+  /** What is trained. */
+  readonly policy: ParameterSet;
+  /** What it is compared with; null for losses without a reference. */
+  readonly reference: ParameterSet | null;
+  /** The reference as it was at step 0; null unless the reference moves. */
+  readonly initial: ParameterSet | null;
+  /** Sum of the gradients of the step's micro-batches. */
+  readonly gradients: ParameterSet;
+  /** AdamW's first moments. */
+  readonly first: ParameterSet;
+  /** AdamW's second moments. */
+  readonly second: ParameterSet;
+}
