@@ -1,0 +1,111 @@
+/** A step in four micro-batches of two records is the step in one batch of eight, however unequal the records' lengths. */
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import type { LossSettings, RunConfig } from "../../training/config.ts";
+import { trainSteps } from "../../training/loop.ts";
+import type { Metrics } from "../../training/metrics.ts";
+import { loadWeights, prepareRun } from "../../training/prepare.ts";
+import { testDevice } from "../kernels/harness.ts";
+import { loopOptions, readSet, tinyConfig, tinyFiles, tinySftConfig, writeTinyModel } from "./tiny_run.ts";
+
+const files = await tinyFiles();
+const other = `${files.directory}/other`;
+await writeTinyModel(other, { seed: 5, tokenizer: files.model }); // one that leaves z0 and z_chosen above 0
+
+/** Eight records whose completions have from 1 to 57 tokens. */
+async function unequalRecords(
+  record: (ids: (count: number) => number[], i: number) => unknown,
+): Promise<string> {
+  const path = await Deno.makeTempFile({ suffix: ".jsonl" });
+  let next = 0;
+  const ids = (count: number) => Array.from({ length: count }, () => 3 + (next = (next * 37 + 11) % 101));
+  const lines = Array.from({ length: 8 }, (_, i) => JSON.stringify(record(ids, i)) + "\n");
+  await Deno.writeTextFile(path, lines.join(""));
+  return path;
+}
+const LENGTHS = [57, 1, 9, 2, 30, 3, 1, 44];
+const pairs = await unequalRecords((ids, i) => ({
+  prompt_ids: ids(1 + 2 * i),
+  chosen_ids: ids(LENGTHS[i]!),
+  rejected_ids: ids(LENGTHS[7 - i]! + 2),
+}));
+const labelled = await unequalRecords((ids, i) => ({
+  prompt_ids: ids(1 + 2 * i),
+  completion_ids: ids(LENGTHS[i]!),
+  label: i % 3 !== 0,
+}));
+const demonstrations = await unequalRecords((ids, i) => ({
+  prompt_ids: ids(1 + 2 * i),
+  completion_ids: ids(LENGTHS[i]!),
+}));
+
+/** The metrics and the gradient of one step. */
+async function oneStep(config: RunConfig): Promise<{ row: Metrics; gradient: Float32Array }> {
+  const run = await prepareRun(await testDevice(), config);
+  await loadWeights(run);
+  run.model.directory.close();
+  let row: Metrics | undefined;
+  for await (const event of trainSteps(run.engine, loopOptions(run))) {
+    if (event.type === "metrics") row = event.row;
+  }
+  return { row: row!, gradient: await readSet(run.engine.device, run.engine.sets.gradients) };
+}
+
+const norm = (values: ArrayLike<number>) =>
+  Math.sqrt(Array.from(values).reduce((sum, value) => sum + value * value, 0));
+
+const beta = 0.02;
+const dpo: LossSettings = { type: "dpo", weight: 1, beta, labelSmoothing: 0 };
+const preference = (train: string, ...loss: LossSettings[]) => (training: Partial<RunConfig["training"]>) =>
+  tinyConfig(files, {
+    data: { train: [train], maxLength: 96 },
+    loss,
+    reference: { update: "frozen", path: other },
+    training,
+  });
+const cases: Record<string, (training: Partial<RunConfig["training"]>) => RunConfig> = {
+  "dpo": preference(pairs, dpo),
+  "ipo over sums": preference(pairs, { type: "ipo", weight: 1, beta, average: "sum" }),
+  "ipo over means": preference(pairs, { type: "ipo", weight: 1, beta, average: "mean" }),
+  "kto": preference(labelled, { type: "kto", weight: 1, beta, desirableWeight: 1, undesirableWeight: 1.5 }),
+  "kto_paired": preference(pairs, { type: "kto_paired", weight: 1, beta, detach: true }),
+  "kto_paired with gradient through z": preference(pairs, {
+    type: "kto_paired",
+    weight: 1,
+    beta,
+    detach: false,
+  }),
+  "dpo and half of sft": preference(pairs, dpo, { type: "sft", weight: 0.5 }),
+  "fine-tuning": (training) =>
+    tinySftConfig(files, { data: { train: [demonstrations], maxLength: 96 }, training }),
+};
+
+for (const [name, configure] of Object.entries(cases)) {
+  Deno.test(`${name}: four micro-batches of two have the loss and gradient of one batch of eight`, async () => {
+    const training = { steps: 1, maxGradNorm: null };
+    const whole = await oneStep(configure({ ...training, batchSize: 8, accumulate: 1 }));
+    const parts = await oneStep(configure({ ...training, batchSize: 2, accumulate: 4 }));
+    const size = norm(whole.gradient);
+    const difference = norm(whole.gradient.map((value, i) => value - parts.gradient[i]!)) / size;
+    assert(size > 1e-4);
+    assert(difference < 1e-5, `the gradients differ by ${difference} of their norm`);
+    assertAlmostEquals(whole.row.grad_norm!, size, 1e-5 * size);
+    assertEquals(Object.keys(parts.row).sort(), Object.keys(whole.row).sort());
+    for (const [key, value] of Object.entries(whole.row)) {
+      if (key === "tokens_per_second") continue;
+      assertAlmostEquals(parts.row[key]!, value, 1e-5 * Math.max(1, Math.abs(value)), key);
+    }
+    // Else the statistics of the batch would not be put to the test.
+    for (const key of ["z0", "z_chosen"]) {
+      if (key in whole.row) assert(whole.row[key]! > 0.1, `${key} is ${whole.row[key]}`);
+    }
+  });
+}
+
+Deno.test("micro-batches are one record each where the batch size is 1, for kto too", async () => {
+  const whole = await oneStep(cases.kto!({ steps: 1, maxGradNorm: null, batchSize: 8, accumulate: 1 }));
+  const parts = await oneStep(cases.kto!({ steps: 1, maxGradNorm: null, batchSize: 1, accumulate: 8 }));
+  const difference = norm(whole.gradient.map((value, i) => value - parts.gradient[i]!)) /
+    norm(whole.gradient);
+  assert(difference < 1e-5, `the gradients differ by ${difference} of their norm`);
+  assertAlmostEquals(parts.row.z0!, whole.row.z0!, 1e-4);
+});
