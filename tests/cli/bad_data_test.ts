@@ -1,6 +1,6 @@
 /** What the commands say of records that they cannot use; nothing is written then. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { assertRefuses, createWorkspace, jsonLines, TRAIN, type Workspace } from "./workspace.ts";
+import { assertRefuses, createWorkspace, jsonLines, trainFlags, type Workspace } from "./workspace.ts";
 
 const PAIR = {
   prompt: "Anna asks Paul for the tent.",
@@ -18,7 +18,7 @@ interface BadFile {
   content: string | Uint8Array | readonly unknown[] | null;
   parts: readonly string[];
   /** Settings beyond the usual ones. */
-  args?: readonly string[];
+  keys?: Record<string, string | number>;
 }
 
 async function gzip(text: string): Promise<Uint8Array> {
@@ -77,7 +77,7 @@ const badFiles: readonly BadFile[] = [
   {
     what: "only pairs without a preference or of another form",
     content: [{ ...PAIR, rejected: PAIR.chosen }, { ...PAIR, rejected: "" }],
-    args: ["--data.invalid=skip"],
+    keys: { "data.invalid": "skip" },
     parts: [
       "bad.jsonl: no usable record is left: ",
       "chosen equals rejected: line 1",
@@ -92,7 +92,7 @@ const badFiles: readonly BadFile[] = [
   {
     what: "only completions that become equal where they are cut",
     content: [{ prompt_ids: [0], chosen_ids: [5, 6, 7], rejected_ids: [5, 6, 8] }],
-    args: ["--data.max_length=3"],
+    keys: { "data.max_length": 3 },
     parts: ["bad.jsonl: no record is left: 1 record dropped, chosen equals rejected once cut: line 1"],
   },
   {
@@ -108,7 +108,7 @@ const badFiles: readonly BadFile[] = [
   {
     what: "demonstrations where labels are needed",
     content: [DEMONSTRATION],
-    args: ["--loss.type=kto"],
+    keys: { "loss.type": "kto" },
     parts: [
       "bad.jsonl: the records are demonstrations",
       "this needs labelled completions {prompt, completion, label}",
@@ -132,14 +132,13 @@ const badFiles: readonly BadFile[] = [
   },
 ];
 
-for (const { what, file = "bad.jsonl", content, parts, args = [] } of badFiles) {
+for (const { what, file = "bad.jsonl", content, parts, keys = {} } of badFiles) {
   Deno.test(`train refuses ${what}`, async () => {
     await using workspace = await createWorkspace();
     if (content !== null) await workspace.write(file, content);
     await assertRefuses(workspace, {
       command: "train",
-      args: ["--model.path=model", `--data.train=${file}`, "--output.directory=out", "--data.max_length=64"]
-        .filter((flag) => !args.some((other) => other.split("=")[0] === flag.split("=")[0])).concat(args),
+      args: trainFlags({ "data.train": file, "output.directory": "out", ...keys }),
       parts,
     });
   });
@@ -148,11 +147,14 @@ for (const { what, file = "bad.jsonl", content, parts, args = [] } of badFiles) 
 Deno.test("train checks the held-out records too, and a template's file", async () => {
   await using workspace = await createWorkspace();
   await workspace.write("bad.jsonl", [PAIR, { prompt: "Anna asks" }]);
-  const common = [...TRAIN, "--output.directory=out"];
-  const refuses = (args: string[], parts: string[]) =>
-    assertRefuses(workspace, { command: "train", args: [...common, ...args], parts });
-  await refuses(["--data.eval=bad.jsonl"], ["bad.jsonl:2: "]);
-  await refuses(["--data.template=chat.jinja"], ["data.template: cannot read chat.jinja: "]);
+  const refuses = (keys: Record<string, string>, parts: string[]) =>
+    assertRefuses(workspace, {
+      command: "train",
+      args: trainFlags({ "output.directory": "out", ...keys }),
+      parts,
+    });
+  await refuses({ "data.eval": "bad.jsonl" }, ["bad.jsonl:2: "]);
+  await refuses({ "data.template": "chat.jinja" }, ["data.template: cannot read chat.jinja: "]);
 });
 
 Deno.test("score and sft name bad records as train does, and leave no file", async () => {
@@ -161,12 +163,7 @@ Deno.test("score and sft name bad records as train does, and leave no file", asy
   const parts = ["bad.jsonl:3: malformed JSON: "];
   const score = ["--model.path=model", "--data.records=bad.jsonl", "--output.file=scores.jsonl"];
   await assertRefuses(workspace, { command: "score", args: score, parts });
-  const sft = [
-    "--model.path=model",
-    "--data.train=bad.jsonl",
-    "--data.max_length=64",
-    "--output.directory=out",
-  ];
+  const sft = trainFlags({ "data.train": "bad.jsonl", "output.directory": "out" });
   await assertRefuses(workspace, { command: "sft", args: sft, parts });
 });
 
@@ -196,13 +193,10 @@ Deno.test("generate refuses prompts that it cannot use", async () => {
   await refuses(["--data.prompts=absent.jsonl"], ["Cannot read absent.jsonl: no such file"]);
 });
 
-async function dryRun(workspace: Workspace, args: readonly string[]): Promise<string> {
+async function dryRun(workspace: Workspace, keys: Record<string, string> = {}): Promise<string> {
   const { code, stdout, stderr } = await workspace.run("train", [
-    "--model.path=model",
-    "--data.max_length=64",
-    "--output.directory=out",
+    ...trainFlags({ "data.train": "some.jsonl", "output.directory": "out", ...keys }),
     "--dry-run",
-    ...args,
   ]);
   assertEquals({ code, stderr }, { code: 0, stderr: "" });
   return stdout;
@@ -211,20 +205,20 @@ async function dryRun(workspace: Workspace, args: readonly string[]): Promise<st
 Deno.test("train drops and counts pairs without a preference, and trains on the others", async () => {
   await using workspace = await createWorkspace();
   await workspace.write("some.jsonl", [PAIR, { ...PAIR, rejected: PAIR.chosen }, PAIR]);
-  const printed = await dryRun(workspace, ["--data.train=some.jsonl"]);
+  const printed = await dryRun(workspace);
   assertMatch(printed, /^records +2 kept\n +1 record dropped, chosen equals rejected: line 2$/m);
 });
 
 Deno.test("train skips and counts invalid records where it is told to", async () => {
   await using workspace = await createWorkspace();
   await workspace.write("some.jsonl", [PAIR, { ...PAIR, rejected: "" }, { prompt: 1 }, PAIR]);
-  const printed = await dryRun(workspace, ["--data.train=some.jsonl", "--data.invalid=skip"]);
+  const printed = await dryRun(workspace, { "data.invalid": "skip" });
   assertMatch(printed, /^records +2 kept\n +2 records dropped, invalid record: lines 2, 3$/m);
 });
 
 Deno.test("train takes an empty prompt where BOS stands in front, and says so in the record that it shows", async () => {
   await using workspace = await createWorkspace();
   await workspace.write("some.jsonl", [{ ...PAIR, prompt: "" }]);
-  const printed = await dryRun(workspace, ["--data.train=some.jsonl"]);
+  const printed = await dryRun(workspace);
   assertStringIncludes(printed, "--- prompt: 1 token ---\n<s>\n");
 });

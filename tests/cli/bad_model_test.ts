@@ -1,6 +1,6 @@
 /** What the commands say of a model that they cannot use; nothing is written then. */
 import { assert } from "@std/assert";
-import { assertRefuses, createWorkspace, TRAIN, type Workspace } from "./workspace.ts";
+import { assertRefuses, createWorkspace, trainFlags, type Workspace } from "./workspace.ts";
 
 const WEIGHTS = "broken/model.safetensors";
 
@@ -180,7 +180,7 @@ for (const { what, by, parts } of breaks) {
   Deno.test(`train refuses a model with ${what}`, async () => {
     await using workspace = await createWorkspace();
     await by(workspace);
-    const args = [...TRAIN, "--model.path=broken", "--output.directory=runs/out"].slice(1);
+    const args = trainFlags({ "model.path": "broken", "output.directory": "runs/out" });
     await assertRefuses(workspace, { command: "train", args, parts });
   });
 }
@@ -200,7 +200,7 @@ Deno.test("score and generate refuse a broken model as train does, without leavi
 
 Deno.test("train refuses a reference that is not the policy's architecture before it writes anything", async () => {
   await using workspace = await createWorkspace();
-  const args = [...TRAIN, "--output.directory=out", "--reference.path=broken"];
+  const args = trainFlags({ "output.directory": "out", "reference.path": "broken" });
   const refuses = (parts: string[]) => assertRefuses(workspace, { command: "train", args, parts });
   await refuses(["broken: there is no such directory"]);
   await workspace.copyModel("broken", (json) => json.rope_theta = 500000);

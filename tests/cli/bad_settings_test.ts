@@ -1,6 +1,6 @@
 /** What the commands say of settings and output directories that they cannot use; nothing is written then. */
 import { assertEquals } from "@std/assert";
-import { assertMessage, assertRefuses, createWorkspace, TRAIN, type Workspace } from "./workspace.ts";
+import { assertMessage, assertRefuses, createWorkspace, trainFlags, type Workspace } from "./workspace.ts";
 
 const YAML = `model: { path: model }
 data:
@@ -64,7 +64,7 @@ const badSettings: readonly BadSettings[] = [
     parts: ["run.yaml: loss.average: is missing: ", "sum", "mean", "(line 7)"],
   },
   {
-    what: "a file that is not there",
+    what: "a second file",
     args: ["absent.yaml"],
     parts: ["absent.yaml: unexpected; the configuration is one file, and that is run.yaml"],
   },
@@ -118,7 +118,7 @@ Deno.test("score refuses a memory limit that is too small and a file that is the
   });
   await assertRefuses(workspace, {
     command: "score",
-    args: [...args, "--output.file=absent/scores.jsonl"].toSpliced(2, 1),
+    args: [...args.slice(0, 2), "--output.file=absent/scores.jsonl"],
     parts: ["absent/scores.jsonl: cannot write here: "],
   });
   await workspace.write("scores.jsonl", "precious\n");
@@ -127,7 +127,7 @@ Deno.test("score refuses a memory limit that is too small and a file that is the
 });
 
 const train = (workspace: Workspace, args: readonly string[], parts: readonly string[]) =>
-  assertRefuses(workspace, { command: "train", args: [...TRAIN, ...args], parts });
+  assertRefuses(workspace, { command: "train", args: [...trainFlags(), ...args], parts });
 
 Deno.test("train refuses an output directory that is not empty, not a run, or cannot be", async () => {
   await using workspace = await createWorkspace();

@@ -8,7 +8,7 @@ import { claimDirectory } from "../../training/output.ts";
 import { prepareRun } from "../../training/prepare.ts";
 import { runTraining } from "../../training/run.ts";
 import { testDevice } from "../kernels/harness.ts";
-import { createWorkspace, parseLines, TRAIN, type Workspace } from "./workspace.ts";
+import { createWorkspace, parseLines, trainFlags, type Workspace } from "./workspace.ts";
 
 /** Six steps over pairs; the reference moves after steps 2, 4 and 6. */
 const YAML = `model: { path: model }
@@ -230,14 +230,13 @@ Deno.test("sft on pairs imitates the chosen completions and nothing else", async
   for (const name of ["pairs", "chosen", "rejected"]) {
     const { code, stderr } = await workspace.run(
       "sft",
-      [
-        ...TRAIN,
-        `--data.train=${name}.jsonl`,
-        `--output.directory=${name}`,
-        "--training.steps=3",
-        "--training.learning_rate=1e-2",
-        "--output.samples=0",
-      ].toSpliced(1, 1),
+      trainFlags({
+        "data.train": `${name}.jsonl`,
+        "training.steps": 3,
+        "training.learning_rate": 1e-2,
+        "output.directory": name,
+        "output.samples": 0,
+      }),
     );
     assertEquals(code, 0, stderr);
   }

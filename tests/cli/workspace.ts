@@ -35,8 +35,11 @@ export interface Workspace extends AsyncDisposable {
   snapshot(): Promise<Record<string, string>>;
 }
 
-/** Settings of `train` for the workspace's files, in the order of flags; `output` is the directory. */
-export const TRAIN = ["--model.path=model", "--data.train=pairs.jsonl", "--data.max_length=64"];
+/** Flags of `train` and `sft` for the workspace's model and pairs, with keys of one's own. */
+export function trainFlags(keys: Record<string, string | number> = {}): string[] {
+  const all = { "model.path": "model", "data.train": "pairs.jsonl", "data.max_length": 64, ...keys };
+  return Object.entries(all).map(([key, value]) => `--${key}=${value}`);
+}
 
 /**
  * Makes a directory with `model` (one layer, 32 channels, the quick start's tokenizer), `pairs.jsonl` (24 pairs),
