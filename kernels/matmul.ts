@@ -39,13 +39,18 @@ export type MatmulVariant = "small" | "medium" | "large" | { readonly rows: numb
  * @param a [m, k] or [batch, m, k]; with `transposeA` [k, m].
  * @param b [k, n] or [batch, k, n]; with `transposeB` [n, k].
  * @returns [m, n] or [batch, m, n].
- * @throws If the inner sizes or batches differ.
+ * @throws If the inner sizes or batches differ, or options exclude each other.
  */
 export function matmul(graph: Graph, a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   const { transposeA = false, transposeB = false, residual, into, output } = options;
   const shape = productShape(a, b, { transposeA, transposeB });
   const { batch, m, n, k } = shape;
   const resultShape = a.shape.length === 3 ? [batch, m, n] : [m, n];
+  if (into !== undefined && (residual !== undefined || output !== undefined)) {
+    throw new Error(
+      "matmul: `into` is what the product is added to; give neither `residual` nor `output` with it",
+    );
+  }
   for (const other of [residual, into, output]) {
     if (other !== undefined && other.shape.join() !== resultShape.join()) {
       throw new RangeError(
@@ -65,7 +70,7 @@ export function matmul(graph: Graph, a: Tensor, b: Tensor, options: MatmulOption
       [a, "read"],
       [b, "read"],
       [result, into === undefined ? "write" : "update"],
-      ...(residual !== undefined && into === undefined ? [[residual, "read"] as const] : []),
+      ...(residual !== undefined ? [[residual, "read"] as const] : []),
     ],
     uniforms: [m, n, k],
     workgroups: [workgroups[0], workgroups[1], batch],

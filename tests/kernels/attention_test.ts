@@ -7,12 +7,6 @@ import {
   subgroupAttention,
   tiledAttention,
 } from "../../kernels/attention.ts";
-import {
-  tiledAttentionWorkgroupBytes,
-  tiledForwardWgsl,
-  tiledKeyValueGradientWgsl,
-  tiledQueryGradientWgsl,
-} from "../../kernels/attention_tiled.ts";
 import { backward, createGraph, input, output } from "../../kernels/graph.ts";
 import {
   assertClose,
@@ -27,7 +21,6 @@ import {
 import { attention as reference, attentionGradient, qkvWidth } from "./references/attention.ts";
 
 const device = await testDevice();
-const workgroupBytes = device.gpu.limits.maxComputeWorkgroupStorageSize;
 
 /** Softmax over up to 50 scores of size 3, in float32: rounding is a few 1e-7 of the largest entry. */
 const TOLERANCE = 3e-6;
@@ -110,25 +103,38 @@ async function assertAttention(
   }
 }
 
-const tiled = (shape: HeadShape, fragment: 1 | 2 | 4): AttentionKernels => ({
-  tile: 8 * fragment,
-  forward: tiledForwardWgsl({ ...shape, fragment }),
-  queryGradient: tiledQueryGradientWgsl({ ...shape, fragment }),
-  keyValueGradient: tiledKeyValueGradientWgsl({ ...shape, fragment }),
+/** The device with another limit of workgroup memory. */
+const limited = (bytes: number) => ({
+  ...device,
+  gpu: { limits: { maxComputeWorkgroupStorageSize: bytes } } as unknown as GPUDevice,
 });
+
+/** The kernels of one tile size, and the least workgroup memory, in KiB, with which they are chosen. */
+function tiled(shape: HeadShape, tile: number): { kernels: AttentionKernels; bytes: number } {
+  for (let bytes = 1024; bytes < 2 ** 20; bytes += 1024) {
+    try {
+      const kernels = tiledAttention(limited(bytes), shape);
+      if (kernels.tile === tile) return { kernels, bytes };
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error; // no tile fits yet
+    }
+  }
+  throw new Error(`no limit makes tiles of ${tile}`);
+}
 
 /** 45 rows: sequences that begin inside tiles, shared prompts, a completion without a row of its own. */
 const packed: GroupLengths[] = [[11, 6, 9], [1, 4], [7, 1, 8], [2, 2, 3]];
 
-/** Tiles of 8 × fragment rows, for the head sizes that they are meant for. */
-const fragments = [[8, [1, 2, 4]], [16, [4]], [64, [2]], [80, [1, 2]], [128, [1]]] as const;
-for (const [headSize, sizes] of fragments) {
-  for (const fragment of sizes) {
+/** Tiles for the head sizes that they are meant for. */
+const tiles = [[8, [8, 16, 32]], [16, [32]], [64, [16]], [80, [8, 16]], [128, [8]]] as const;
+for (const [headSize, sizes] of tiles) {
+  for (const tile of sizes) {
     const shape = { heads: 4, keyValueHeads: 2, headSize };
+    const { kernels, bytes } = tiled(shape, tile);
     Deno.test({
-      name: `attention in tiles of ${8 * fragment}, heads of ${headSize}, is the float64 definition`,
-      ignore: tiledAttentionWorkgroupBytes({ ...shape, fragment }) > workgroupBytes,
-      fn: () => assertAttention(packed, { ...shape, kernels: tiled(shape, fragment) }),
+      name: `attention in tiles of ${tile}, heads of ${headSize}, is the float64 definition`,
+      ignore: bytes > device.gpu.limits.maxComputeWorkgroupStorageSize,
+      fn: () => assertAttention(packed, { ...shape, kernels }),
     });
   }
 }
@@ -176,14 +182,14 @@ Deno.test("attention says what doesn't fit", () => {
     "attention: qkv is [5,32], which doesn't hold 4 query and 2 × 2 key/value heads of 8",
   );
   assertThrows(() => attention(graph, qkv, { spans, heads: 3, keyValueHeads: 2, headSize: 4 }), RangeError);
-  assertThrows(() => attention(graph, qkv, { spans, heads: 4, keyValueHeads: 2, headSize: 4.5 }), RangeError);
+  const narrow = input(graph, "narrow", { shape: [5, 24] });
+  assertThrows(
+    () => attention(graph, narrow, { spans, heads: 2, keyValueHeads: 1, headSize: 6 }),
+    RangeError,
+  );
 });
 
 Deno.test("tiledAttention takes the largest tile that fits, heads of 128 in 32 KiB included, and says if none does", () => {
-  const limited = (bytes: number) => ({
-    ...device,
-    gpu: { limits: { maxComputeWorkgroupStorageSize: bytes } } as unknown as GPUDevice,
-  });
   const shape = { heads: 8, keyValueHeads: 2, headSize: 128 };
   assertEquals(tiledAttention(limited(65536 * 2), shape).tile, 32);
   assertEquals(tiledAttention(limited(49152), shape).tile, 16);

@@ -285,6 +285,14 @@ Deno.test("matmul says which sizes don't fit", () => {
       "matmul: the product is [4,2], the tensor to add it to or write it to is [9,2]",
     );
   }
+  const result = tensor("result", [4, 2]);
+  for (const option of ["residual", "output"]) {
+    assertThrows(
+      () => matmul(graph, a, c, { into: result, [option]: result }),
+      Error,
+      "give neither `residual` nor `output` with it",
+    );
+  }
   assertThrows(
     () => matmul(createGraph({ ...device, subgroupSize: 0 }), a, c, { variant: { rows: 4 } }),
     Error,
