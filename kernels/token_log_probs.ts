@@ -1,5 +1,6 @@
 /** Log-probabilities of given tokens, without logits for the whole batch. */
 import { differentiate, dispatch, type Graph, needsGradient, temporary } from "./graph.ts";
+import { elementsOf } from "./elements.ts";
 import { matmul } from "./matmul.ts";
 import { elementGroups, lanesPerRow, rowGroups } from "./rows.ts";
 import { rows as rowsOf, type Tensor } from "./tensor.ts";
@@ -56,10 +57,15 @@ export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogPro
     return { rows: end - start, hidden: cut(hidden), targets: cut(targets), logSums: cut(logSums), cut };
   });
   const lanes = lanesPerRow(graph.device, vocabulary);
-  const rowKernel = (label: string, code: string) => ({ label, code, constants: { LANES: lanes } });
+  const { header, perRow } = elementsOf(vocabulary);
+  const rowKernel = (label: string, code: string) => ({
+    label,
+    code: header + code,
+    constants: { LANES: lanes },
+  });
   let kept: Tensor | undefined;
   for (const chunk of chunks) {
-    const uniforms = [chunk.rows, vocabulary];
+    const uniforms = [chunk.rows, perRow];
     const workgroups = [rowGroups(chunk.rows, lanes)] as const;
     const logits = matmul(graph, chunk.hidden, head, { transposeB: true });
     if (chunks.length === 1) kept = logits;
@@ -101,15 +107,15 @@ export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogPro
       for (const chunk of chunks) {
         const logits = kept ?? matmul(graph, chunk.hidden, head, { transposeB: true });
         dispatch(graph, {
-          kernel: { label: "token log-probs gradient", code: gradientWgsl },
+          kernel: { label: "token log-probs gradient", code: header + gradientWgsl },
           bindings: [
             [logits, "update"],
             [chunk.targets, "read"],
             [chunk.logSums, "read"],
             [chunk.cut(gradient), "read"],
           ],
-          uniforms: [chunk.rows, vocabulary],
-          workgroups: elementGroups(chunk.rows * vocabulary),
+          uniforms: [chunk.rows, perRow],
+          workgroups: elementGroups(chunk.rows * perRow),
         });
         if (hiddenGradient !== undefined) {
           matmul(graph, logits, head, { output: chunk.cut(hiddenGradient) });
