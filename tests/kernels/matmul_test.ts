@@ -38,6 +38,16 @@ const layouts: Record<string, Layout> = {
 const alignedSizes = [[4, 8, 4], [36, 68, 28], [132, 140, 20]] as const;
 const raggedSizes = [[1, 1, 1], [5, 7, 3], [37, 66, 29], [130, 133, 18]] as const;
 
+/** op(a) · op(b) in float64. */
+function expectedProduct(
+  { transposeA, transposeB }: Layout,
+  { a, b, sizes: [m, n, k] }: { a: Float32Array; b: Float32Array; sizes: readonly [number, number, number] },
+): Float64Array {
+  const left = { values: a, rows: transposeA ? k : m, columns: transposeA ? m : k };
+  const right = { values: b, rows: transposeB ? n : k, columns: transposeB ? k : n };
+  return product(transposeA ? transpose(left) : left, transposeB ? transpose(right) : right);
+}
+
 /** Records a product of random matrices and returns it in float64 too, plus the `base` it may be added to. */
 function recordProduct(
   graph: Graph,
@@ -66,9 +76,7 @@ function recordProduct(
   const products = Array.from({ length: batch }, (_, i) => {
     const ofA = a.subarray(i * m * k, (i + 1) * m * k);
     const ofB = b.subarray(i * k * n, (i + 1) * k * n);
-    const left = { values: ofA, rows: transposeA ? k : m, columns: transposeA ? m : k };
-    const right = { values: ofB, rows: transposeB ? n : k, columns: transposeB ? k : n };
-    return [...product(transposeA ? transpose(left) : left, transposeB ? transpose(right) : right)];
+    return [...expectedProduct({ transposeA, transposeB }, { a: ofA, b: ofB, sizes: [m, n, k] })];
   }).flat();
   const added = rest.add === "residual" || rest.add === "into";
   return { result, expected: added ? plus(products, base) : Float64Array.from(products) };
@@ -141,6 +149,32 @@ for (const variant of ["small", "medium", "large", { rows: 16 }] as const) {
     },
   });
 }
+
+Deno.test("matmul keeps what is not a number in the other matrices of a batch", async () => {
+  const variants = ["small", "medium", "large", ...(lanes >= 4 ? [{ rows: 4 }] : [])] as const;
+  for (const layout of Object.values(layouts)) {
+    const graph = createGraph(device);
+    const expected = variants.map((variant, i) => {
+      // Ragged for tiles: one matrix ends within a tile, and the next begins there.
+      const [m, n, k] = typeof variant === "string" ? [6, 10, 5] as const : [8, 12, 4] as const;
+      const surround = (values: Float32Array) =>
+        Float32Array.from({ length: 3 * values.length }, (_, at) => {
+          const own = at - values.length;
+          return own >= 0 && own < values.length ? values[own]! : NaN;
+        });
+      const a = randomValues(m * k, { seed: 1 }), b = randomValues(k * n, { seed: 2 });
+      const tensorA = filled(device, surround(a), { shape: [3, ...(layout.transposeA ? [k, m] : [m, k])] });
+      const tensorB = filled(device, surround(b), { shape: [3, ...(layout.transposeB ? [n, k] : [k, n])] });
+      output(graph, `${i}`, matmul(graph, tensorA, tensorB, { ...layout, variant }));
+      return expectedProduct(layout, { a, b, sizes: [m, n, k] });
+    });
+    const results = await runOnce(graph);
+    expected.forEach((wanted, i) => {
+      const own = results[`${i}`]!.subarray(wanted.length, 2 * wanted.length);
+      assertClose(own, wanted, { tolerance: TOLERANCE, what: JSON.stringify(variants[i]) });
+    });
+  }
+});
 
 Deno.test("matmul left to choose a kernel is right for both kinds of adapter", async () => {
   for (const software of [true, false]) {
