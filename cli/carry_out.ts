@@ -92,7 +92,7 @@ async function follow(
   };
   Deno.addSignalListener("SIGINT", interrupt);
   try {
-    for await (const event of runTraining(run, { output, resume, configText })) {
+    for await (const event of runTraining(run, { output, resume, configText, stop: () => interrupted })) {
       if (event.type === "start" && event.step > 0) progress.print(`Resuming after step ${event.step}.`);
       if (event.type === "step") {
         const { row, rows } = event;
@@ -113,16 +113,20 @@ async function follow(
         progress.finish();
         return { output, rows: event.rows, samples: event.samples };
       }
-      if (interrupted) break;
+      if (event.type === "stopped") {
+        await report(event.rows, []);
+        progress.finish();
+        throw new UserError(
+          `interrupted after step ${event.step}; continue with --resume --output.directory ${output.path}`,
+          { exitCode: INTERRUPTED_EXIT_CODE },
+        );
+      }
     }
   } finally {
     progress.finish();
     if (!interrupted) Deno.removeSignalListener("SIGINT", interrupt);
   }
-  throw new UserError(
-    `interrupted; continue from the last checkpoint with --resume --output.directory ${output.path}`,
-    { exitCode: INTERRUPTED_EXIT_CODE },
-  );
+  throw new Error("the run ended without a result");
 }
 
 function renderRun(

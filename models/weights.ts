@@ -69,54 +69,90 @@ export interface DeviceTensor {
   read(offset: number, count: number): Promise<Float32Array<ArrayBuffer>>;
 }
 
-/** The file tensors of a parameter set, to be written or compared. */
+/**
+ * The file tensors of a parameter set as it is now, to be written or compared.
+ *
+ * Values are fetched when they are first asked for, in windows of 4 MiB that serve several small tensors: read them before
+ * training goes on, and make the list anew to see what it changed.
+ */
 export function weightTensors(
   device: Device,
   set: ParameterSet,
   { parameters }: { parameters: readonly FusedParameter[] },
 ): DeviceTensor[] {
-  const staging = lazyStaging(device);
+  const windows = createWindows(device);
   return parameters.flatMap(({ name, parts }) => {
     const { segment, offset } = set.layout.entries.get(name)!;
-    let start = offset;
+    let start = offset / 4;
     return parts.map(({ name, shape }) => {
       const from = start;
-      start += sizeOf(shape) * 4;
+      start += sizeOf(shape);
       return {
         name,
         shape,
         read: (at: number, count: number) =>
-          staging.read(set.buffers[segment]!, { offset: from + at * 4, count }),
+          windows.read(set.buffers[segment]!, { offset: from + at, count }),
       };
     });
   });
 }
 
-/** Fetches float32 values from a buffer of the device, in chunks through one staging buffer. */
-function lazyStaging(device: Device) {
-  let buffer: GPUBuffer | undefined;
-  return {
-    async read(source: GPUBuffer, { offset, count }: { offset: number; count: number }) {
-      device.counters.buffers += buffer ? 0 : 1;
-      const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
-      buffer ??= device.gpu.createBuffer({ label: "weights readback", size: CHUNK_ELEMENTS * 4, usage });
-      const values = new Float32Array(count);
-      for (let done = 0; done < count; done += CHUNK_ELEMENTS) {
-        const bytes = Math.min(CHUNK_ELEMENTS, count - done) * 4;
-        const encoder = device.gpu.createCommandEncoder();
-        encoder.copyBufferToBuffer(source, offset + done * 4, buffer, 0, bytes);
-        device.gpu.queue.submit([encoder.finish()]);
-        await buffer.mapAsync(GPUMapMode.READ, 0, bytes);
-        values.set(new Float32Array(buffer.getMappedRange(0, bytes)), done);
-        buffer.unmap();
-      }
-      device.check();
-      return values;
-    },
-  };
-}
-
 /** All values of a buffer of the device. */
 export function readBuffer(device: Device, buffer: GPUBuffer): Promise<Float32Array<ArrayBuffer>> {
-  return lazyStaging(device).read(buffer, { offset: 0, count: buffer.size / 4 });
+  return createWindows(device).read(buffer, { offset: 0, count: buffer.size / 4 });
+}
+
+/** Windows of a buffer that are kept on the host at a time: matrices and vectors lie in different ones. */
+const KEPT_WINDOWS = 4;
+
+/** Fetches float32 values from buffers of the device through windows, since a wait costs the same for few values as for many. */
+function createWindows(device: Device) {
+  const kept = new Map<string, Float32Array>();
+  const ids = new Map<GPUBuffer, number>();
+  let staging: GPUBuffer | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+
+  async function fetchWindow(source: GPUBuffer, index: number): Promise<Float32Array> {
+    const id = ids.get(source) ?? ids.set(source, ids.size).size - 1;
+    const key = `${id} ${index}`;
+    const known = kept.get(key);
+    if (known !== undefined) return known;
+    device.counters.buffers += staging ? 0 : 1;
+    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+    staging ??= device.gpu.createBuffer({ label: "weights readback", size: CHUNK_ELEMENTS * 4, usage });
+    const start = index * CHUNK_ELEMENTS * 4;
+    const bytes = Math.min(CHUNK_ELEMENTS * 4, source.size - start);
+    const encoder = device.gpu.createCommandEncoder();
+    encoder.copyBufferToBuffer(source, start, staging, 0, bytes);
+    device.gpu.queue.submit([encoder.finish()]);
+    await staging.mapAsync(GPUMapMode.READ, 0, bytes);
+    const values = new Float32Array(staging.getMappedRange(0, bytes).slice(0));
+    staging.unmap();
+    device.check();
+    kept.set(key, values);
+    if (kept.size > KEPT_WINDOWS) kept.delete(kept.keys().next().value!);
+    return values;
+  }
+
+  async function readNow(source: GPUBuffer, { offset, count }: { offset: number; count: number }) {
+    const values = new Float32Array(count);
+    for (let done = 0; done < count;) {
+      const index = Math.floor((offset + done) / CHUNK_ELEMENTS);
+      const window = await fetchWindow(source, index);
+      const within = offset + done - index * CHUNK_ELEMENTS;
+      const part = window.subarray(within, within + count - done);
+      values.set(part, done);
+      done += part.length;
+    }
+    return values;
+  }
+
+  return {
+    /** One read at a time; calls that come meanwhile wait their turn. */
+    read(source: GPUBuffer, range: { offset: number; count: number }): Promise<Float32Array<ArrayBuffer>> {
+      const turn = last.then(() => readNow(source, range));
+      last = turn.catch(() => {});
+      return turn;
+    },
+  };
 }

@@ -34,6 +34,7 @@ export {
   type TrainingLoss,
 } from "./metrics.ts";
 export {
+  checkDirectory,
   claimDirectory,
   type MetricsFile,
   openMetrics,

@@ -28,6 +28,8 @@ export type RunEvent =
   | { readonly type: "step"; readonly row: Metrics; readonly rows: readonly Metrics[] }
   /** A checkpoint was written. */
   | { readonly type: "checkpoint"; readonly path: string }
+  /** The run stopped as asked; a checkpoint of this step was written. */
+  | { readonly type: "stopped"; readonly step: number; readonly rows: readonly Metrics[] }
   /** The trained model was written. */
   | { readonly type: "done"; readonly rows: readonly Metrics[]; readonly samples: readonly Sample[] };
 
@@ -39,6 +41,8 @@ export interface RunOptions {
   readonly resume: boolean;
   /** The configuration as text, for the directory. */
   readonly configText: string;
+  /** Asked after every step; once it says yes, the run saves a checkpoint and stops. */
+  readonly stop?: () => boolean;
 }
 
 /**
@@ -83,7 +87,14 @@ export async function* runTraining(run: PreparedRun, options: RunOptions): Async
       step === training.steps || (every > 0 && step % every === 0);
     const evaluates = (step: number) => run.heldOut !== null && isDue(step, config.output.evalEvery);
     const saves = (step: number) => isDue(step, config.output.saveEvery);
-    // The row of a step after which something else is due waits for what that adds.
+    const logs = (step: number) => evaluates(step) || saves(step) || step % config.output.logEvery === 0;
+    // Asked once a step, so that the loop and what follows it agree.
+    let stoppedAt = Infinity;
+    const stops = (step: number) => {
+      if (stoppedAt === Infinity && options.stop?.()) stoppedAt = step;
+      return step === stoppedAt;
+    };
+    // The row of a step after which the loop pauses waits for what that adds.
     let held: Metrics | undefined;
     const steps = trainSteps(engine, {
       ...training,
@@ -98,22 +109,25 @@ export async function* runTraining(run: PreparedRun, options: RunOptions): Async
       initialEvery: training.initialEvery ?? 0,
       sameStart: run.hasReference && config.reference?.path === null,
       state,
-      pauseAfter: (step) => evaluates(step) || saves(step),
+      pauseAfter: (step) => stops(step) || evaluates(step) || saves(step),
     });
     for await (const event of steps) {
       if (event.type === "metrics") {
         const step = event.row.step!;
-        if (evaluates(step) || saves(step)) held = event.row;
-        else if (step % config.output.logEvery === 0) {
+        if (step === stoppedAt || evaluates(step) || saves(step)) held = event.row;
+        else if (logs(step)) {
           metrics.append(event.row);
           yield { type: "step", row: event.row, rows: metrics.rows };
         }
         continue;
       }
-      const row = { ...held!, ...(evaluates(state.step) ? await evaluateRun(run) : {}) };
-      metrics.append(row);
-      yield { type: "step", row, rows: metrics.rows };
-      if (!saves(state.step)) continue;
+      const { step } = state;
+      const row = { ...held!, ...(evaluates(step) ? await evaluateRun(run) : {}) };
+      if (logs(step)) {
+        metrics.append(row);
+        yield { type: "step", row, rows: metrics.rows };
+      }
+      if (step !== stoppedAt && !saves(step)) continue;
       await saveCheckpoint(engine, output.checkpoints, {
         state,
         identity,
@@ -121,6 +135,10 @@ export async function* runTraining(run: PreparedRun, options: RunOptions): Async
         keep: config.output.keepCheckpoints,
       });
       yield { type: "checkpoint", path: output.checkpoints };
+      if (step === stoppedAt && step < training.steps) {
+        yield { type: "stopped", step, rows: metrics.rows };
+        return;
+      }
     }
     const after = await sampler.draw();
     await writePolicy(run, output);

@@ -42,19 +42,22 @@ Deno.test({
     const { code, stderr } = await output;
     const text = new TextDecoder().decode(stderr);
     const message = text.trimEnd().split("\n").at(-1)!;
-    assertEquals(
-      message,
-      "error: interrupted; continue from the last checkpoint with --resume --output.directory out",
-    );
+    const step = message.match(
+      /^error: interrupted after step (\d+); continue with --resume --output\.directory out$/,
+    )?.[1];
+    assert(step !== undefined, message);
     assertEquals(code, 130);
     assert(!/^\s+at /m.test(text), text);
-    assertEquals((await workspace.list("out")).filter((name) => /partial|model$|report/.test(name)), []);
+    assertEquals((await workspace.list("out")).filter((name) => /partial|model$/.test(name)), []);
     const before = await rowsOf(workspace, "out");
+    assertEquals(before.length, Number(step), "a row for every step up to the interruption");
     assert(before.length < STEPS, "the run was to be interrupted before its end");
+    const checkpoints = await workspace.list("out/checkpoints");
+    assert(checkpoints.includes(`step-${step.padStart(6, "0")}`), `${checkpoints}`);
 
     const resumed = await workspace.run("train", RESUME);
     assertEquals(resumed.code, 0, resumed.stderr);
-    assert(/^Resuming after step \d+\.$/m.test(resumed.stderr), resumed.stderr);
+    assert(resumed.stderr.includes(`Resuming after step ${step}.`), resumed.stderr);
     const whole = await workspace.run("train", [...LONG, "--output.directory=whole"]);
     assertEquals(whole.code, 0, whole.stderr);
     const rows = await rowsOf(workspace, "out");
