@@ -101,6 +101,14 @@ for (const [name, configure] of Object.entries(cases)) {
   });
 }
 
+Deno.test("the loss of fine-tuning is the mean over all tokens of the step, not over records or micro-batches", async () => {
+  const { row } = await oneStep(
+    cases["fine-tuning"]!({ steps: 1, maxGradNorm: null, batchSize: 2, accumulate: 4 }),
+  );
+  assertEquals(row["length/chosen"], LENGTHS.reduce((sum, length) => sum + length) / 8);
+  assertAlmostEquals(row.loss!, -row["logps/chosen"]! / row["length/chosen"]!, 1e-5);
+});
+
 Deno.test("micro-batches are one record each where the batch size is 1, for kto too", async () => {
   const whole = await oneStep(cases.kto!({ steps: 1, maxGradNorm: null, batchSize: 8, accumulate: 1 }));
   const parts = await oneStep(cases.kto!({ steps: 1, maxGradNorm: null, batchSize: 1, accumulate: 8 }));

@@ -90,13 +90,15 @@ Deno.test("mismatchedGroups keeps a long prompt with another's long completion w
   assertEquals(lengths({ maxLength: 48 }), [[24, 24], [4, 4]]);
   const [long] = mismatchedGroups(examples, { maxLength: 48, bosId: 0 });
   assertEquals([long!.prompt[0], long!.prompt[1]], [0, 1]);
-  const { mismatchedShapes } = planBatches(examples, {
+  const { shapes, mismatchedShapes } = planBatches(examples, {
     ...options,
     batchSize: 1,
     mismatched: true,
     mismatch: { maxLength: 48 },
+    evaluation: examples,
   });
-  assertEquals(mismatchedShapes.at(-1)!.rows, 64); // 47 of them used; without the limit it would be 96
+  // 47 rows are needed; without the limit it would be 79, and so 96.
+  assertEquals([shapes.at(-1)!.rows, mismatchedShapes.at(-1)!.rows], [64, 64]);
 });
 
 Deno.test("longestSequence counts a prompt with its longer completion", () => {

@@ -6,7 +6,7 @@ import { trainSteps } from "../../training/loop.ts";
 import type { Metrics } from "../../training/metrics.ts";
 import { loadWeights, prepareRun } from "../../training/prepare.ts";
 import { testDevice } from "../kernels/harness.ts";
-import { loopOptions, readSet, tinyConfig, tinyFiles } from "./tiny_run.ts";
+import { assertSame, loopOptions, readSet, tinyConfig, tinyFiles } from "./tiny_run.ts";
 
 const files = await tinyFiles();
 
@@ -53,18 +53,18 @@ function assertMixed(actual: Moment, { before, alpha }: { before: Moment; alpha:
 
 Deno.test("a soft reference mixes in 0.6 of the policy after every second step, and only then", async () => {
   const moments = await follow({ update: "soft", alpha: 0.6, every: 2, path: null }, { steps: 7 });
-  assertEquals(moments[0]!.reference, moments[0]!.policy);
+  assertSame(moments[0]!.reference, moments[0]!.policy, "the reference at the start");
   for (const [i, moment] of moments.slice(1).entries()) {
     const [step, before] = [i + 1, moments[i]!];
     assert(differs(moment.policy, before.policy), `step ${step} left the policy alone`);
-    assertEquals(moment.initial, moments[0]!.policy, `step ${step} moved the initial reference`);
+    assertSame(moment.initial, moments[0]!.policy, `the initial reference after step ${step}`);
     assertEquals(moment.row["reference/alpha"], step % 2 === 0 ? 0.6 : 0);
     assertEquals(moment.row["reference/updates"], Math.floor(step / 2));
     if (step % 2 === 0) {
       assert(differs(moment.reference, before.reference), `step ${step} left the reference alone`);
       assertMixed(moment, { before, alpha: 0.6 });
     } else {
-      assertEquals(moment.reference, before.reference, `step ${step} moved the reference`);
+      assertSame(moment.reference, before.reference, `the reference after step ${step}`);
     }
   }
 });
@@ -73,8 +73,9 @@ Deno.test("a hard reference is the policy after every third step, and the margin
   const moments = await follow({ update: "hard", every: 3, path: null }, { steps: 8 });
   for (const [i, moment] of moments.slice(1).entries()) {
     const [step, before, { row }] = [i + 1, moments[i]!, moment];
-    assertEquals(moment.initial, moments[0]!.policy, `step ${step} moved the initial reference`);
-    assertEquals(moment.reference, step % 3 === 0 ? moment.policy : before.reference, `step ${step}`);
+    assertSame(moment.initial, moments[0]!.policy, `the initial reference after step ${step}`);
+    const wanted = step % 3 === 0 ? moment.policy : before.reference;
+    assertSame(moment.reference, wanted, `the reference after step ${step}`);
     assertEquals(row["reference/alpha"], step % 3 === 0 ? 1 : 0);
 
     const names = ["rewards/chosen", "rewards/rejected", "rewards/margins"];
@@ -106,7 +107,7 @@ Deno.test("a frozen reference stays, and the rewards against it are those agains
     }
     assertEquals(event.row["reference/updates"], 0);
   }
-  assertEquals(await readSet(device, sets.reference), before);
+  assertSame(await readSet(device, sets.reference), before, "the reference at the end");
   assert(differs(await readSet(device, sets.policy), before));
 });
 

@@ -2,7 +2,15 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { RunConfig } from "../../training/config.ts";
 import type { Metrics } from "../../training/metrics.ts";
-import { carryOut, type Changes, tinyConfig, tinyFiles, tinySftConfig, withoutRate } from "./tiny_run.ts";
+import {
+  assertSame,
+  carryOut,
+  type Changes,
+  tinyConfig,
+  tinyFiles,
+  tinySftConfig,
+  withoutRate,
+} from "./tiny_run.ts";
 
 const files = await tinyFiles();
 const frozen = { update: "frozen", path: null } as const;
@@ -35,7 +43,7 @@ for (const [kind, configure] of Object.entries(kinds)) {
     });
     assertEquals(resumed.events.filter((type) => type === "step").length, 12 - 5); // from the checkpoint of step 5
     assertEquals(withoutRate(resumed.rows), withoutRate(uninterrupted.rows));
-    assertEquals(resumed.weights, uninterrupted.weights);
+    assertSame(resumed.weights, uninterrupted.weights, "weights");
   });
 }
 
@@ -47,7 +55,7 @@ Deno.test("two runs with the same settings are the same, and another seed makes 
     await carryOut(config(2)),
   ];
   assertEquals(withoutRate(first.rows), withoutRate(second.rows));
-  assertEquals(first.weights, second.weights);
+  assertSame(first.weights, second.weights, "weights");
   assert(first.rows.at(-1)!.loss !== other.rows.at(-1)!.loss);
   assert(first.weights.some((byte, i) => byte !== other.weights[i]));
   const untrained = await Deno.readFile(`${files.model}/model.safetensors`);
@@ -61,7 +69,7 @@ Deno.test("resuming a run that is done changes nothing", async () => {
   const again = await carryOut(config, { resume: true });
   assertEquals(again.events, ["start", "done"]);
   assertEquals(again.rows, done.rows);
-  assertEquals(again.weights, done.weights);
+  assertSame(again.weights, done.weights, "weights");
 });
 
 Deno.test("a run that was stopped before its first checkpoint starts again", async () => {

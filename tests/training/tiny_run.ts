@@ -1,4 +1,5 @@
 /** Whole runs on a model of two layers and 32 channels, over the quick start's tokenizer and corpus. */
+import { assert, assertEquals } from "@std/assert";
 import { parseLlamaConfig } from "../../models/files/llama_config.ts";
 import { writeModelDirectory } from "../../models/files/write_directory.ts";
 import { initialTensors } from "../../models/initialize.ts";
@@ -174,6 +175,14 @@ export async function readSet(device: Device, set: ParameterSet | null): Promise
   const parts: Float32Array<ArrayBuffer>[] = [];
   for (const buffer of set!.buffers) parts.push(await readBuffer(device, buffer));
   return new Float32Array(await new Blob(parts).arrayBuffer());
+}
+
+/** Fails unless all numbers are the same, of which there may be so many that no one wants to see them. */
+export function assertSame(actual: ArrayLike<number>, expected: ArrayLike<number>, what: string): void {
+  assertEquals(actual.length, expected.length, `${what}: lengths differ`);
+  for (let i = 0; i < expected.length; i++) {
+    assert(Object.is(actual[i], expected[i]), `${what}: number ${i} is ${actual[i]}, wanted ${expected[i]}`);
+  }
 }
 
 /** Options of `trainSteps` for a prepared run, as `runTraining` gives them. */
