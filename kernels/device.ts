@@ -1,3 +1,4 @@
+/// <reference types="@webgpu/types" />
 /** A WebGPU device with what the kernels need to know about it: limits, subgroups, cached pipelines, counters. */
 
 /** How often the device was asked for something costly. In the steady state of a program none of these grows but `submits`. */

@@ -36,6 +36,7 @@ export {
 export {
   checkDirectory,
   claimDirectory,
+  type DirectoryMode,
   type MetricsFile,
   openMetrics,
   type OutputDirectory,

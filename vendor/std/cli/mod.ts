@@ -1,4 +1,4 @@
-// deno-lint-ignore-file no-explicit-any
+// deno-lint-ignore-file no-explicit-any no-import-prefix
 /**
  * The part of `@std/cli` that this project uses, re-exported with types from the npm build of the same sources
  * so that it resolves where the JSR registry is out of reach.
