@@ -9,7 +9,7 @@ import { assertSame, carryOut, tinyFiles, withoutRate } from "./tiny_run.ts";
 
 const COMMAND = new URL("../../cli/train.ts", import.meta.url).pathname;
 /** Milliseconds after a checkpoint began to be written: while tensors are read, written, renamed, or steps go on. */
-const KILL_AFTER = [0, 1500, 20, 2500, 300];
+const KILL_AFTER = [0, 250, 40, 500, 15, 120];
 
 const files = await tinyFiles();
 const directory = `${files.directory}/killed`;
