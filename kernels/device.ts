@@ -33,7 +33,7 @@ export interface Device {
   readonly counters: DeviceCounters;
   /** Compiled pipelines by source and constants. */
   readonly pipelines: Map<string, GPUComputePipeline>;
-  /** Throws the first error that the device reported since the last call, with what to do about it. */
+  /** Throws if the device is lost, or the first error that it reported since the last call, with what to do about it. */
   check(): void;
   /** Frees everything on the device. */
   destroy(): void;
@@ -93,13 +93,14 @@ export async function createDevice(gpu: GPUDevice, options: { info?: GPUAdapterI
   const info = options.info ?? gpu.adapterInfo;
   const description = describe(info);
   let failure: Error | null = null;
+  let lost: Error | null = null;
   let destroyed = false;
   gpu.addEventListener("uncapturederror", (event) => {
     failure ??= new Error(`WebGPU reported: ${(event as GPUUncapturedErrorEvent).error.message}`);
   });
   gpu.lost.then(({ message }) => {
     if (destroyed) return; // `reason` can't tell: versions of Deno give one and the same for every loss
-    failure = new Error(
+    lost = new Error(
       `The GPU device "${description}" was lost (${message || "no reason given"}). Its memory is gone: ` +
         "start again from the last checkpoint (--resume); if it happens again, use a smaller batch.",
     );
@@ -119,6 +120,7 @@ export async function createDevice(gpu: GPUDevice, options: { info?: GPUAdapterI
     counters: { buffers: 0, bindGroups: 0, pipelines: 0, submits: 0, readbacks: 0 },
     pipelines: new Map(),
     check() {
+      if (lost !== null) throw lost;
       if (failure === null) return;
       const error = failure;
       failure = null;

@@ -63,7 +63,7 @@ export function matmul(graph: Graph, a: Tensor, b: Tensor, options: MatmulOption
   const variant = options.variant ?? chooseVariant(graph, { ...shape, transposeA });
   const { kernel, workgroups } = typeof variant === "string"
     ? tiled(variant, { m, n, k, transposeA, transposeB, add })
-    : subgroup(graph, variant.rows, { m, n, transposeA, transposeB, add });
+    : subgroup(graph, variant.rows, { m, n, k, transposeA, transposeB, add });
   dispatch(graph, {
     kernel,
     bindings: [
@@ -181,6 +181,7 @@ export function chooseVariant(
 interface Operation {
   m: number;
   n: number;
+  k: number;
   transposeA: boolean;
   transposeB: boolean;
   add: "nothing" | "result" | "residual";
@@ -195,7 +196,7 @@ function label({ transposeA, transposeB }: Operation): string {
   return `matmul ${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
 }
 
-function tiled(name: keyof typeof tiles, operation: Operation & { k: number }): Launch {
+function tiled(name: keyof typeof tiles, operation: Operation): Launch {
   const { m, n, k, transposeA, transposeB, add } = operation;
   const tile = tiles[name];
   const vectorA = (transposeA ? m : k) % 4 === 0;
@@ -208,10 +209,17 @@ function tiled(name: keyof typeof tiles, operation: Operation & { k: number }): 
 }
 
 function subgroup(graph: Graph, rows: number, operation: Operation): Launch {
-  const { m, n, transposeA, transposeB, add } = operation;
+  const { m, n, k, transposeA, transposeB, add } = operation;
   const { subgroupSize: lanes, subgroupPreamble: preamble } = graph.device;
   if (lanes === 0) {
     throw new Error(`matmul: "${graph.device.description}" has no subgroup operations of a fixed size`);
+  }
+  if (n % 4 !== 0 || k % 4 !== 0 || (transposeA && m % 4 !== 0) || (transposeA && rows > 4 * lanes)) {
+    throw new RangeError(
+      `matmul: the subgroup kernel with ${rows} rows takes sizes that 4 divides${
+        transposeA ? ` and at most ${4 * lanes} rows` : ""
+      }, not m ${m}, n ${n}, k ${k}`,
+    );
   }
   const code = subgroupMatmulWgsl({ transposeA, transposeB, add, lanes, rows, preamble });
   return {
