@@ -31,6 +31,7 @@ export interface TinyFiles {
 /** Writes the files; `seed` gives another model. */
 export async function tinyFiles({ seed = 0 }: { seed?: number } = {}): Promise<TinyFiles> {
   const directory = await Deno.makeTempDir({ prefix: "tr_align_" });
+  addEventListener("unload", () => Deno.removeSync(directory, { recursive: true }));
   const written = await writeQuickStart(`${directory}/data`, {
     supervised: 60,
     preferences: 40,
