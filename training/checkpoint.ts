@@ -10,7 +10,7 @@ import { writeModelDirectory } from "../models/files/write_directory.ts";
 import type { FusedParameter } from "../models/llama.ts";
 import { uploadDirectory, weightTensors } from "../models/weights.ts";
 import type { Engine } from "./engine.ts";
-import type { RunState } from "./loop.ts";
+import type { RunState } from "./loop_options.ts";
 
 /** Sets that a checkpoint keeps; gradients are made anew in every step. */
 const KEPT = ["policy", "reference", "initial", "first", "second"] as const;
@@ -70,8 +70,8 @@ export async function listCheckpoints(directory: string): Promise<string[]> {
   }
 }
 
-/** Removes what a killed run left half written. */
-export async function removePartialCheckpoints(directory: string): Promise<void> {
+/** Removes what a killed run left half written in a directory. */
+export async function removePartial(directory: string): Promise<void> {
   const entries = await Array.fromAsync(Deno.readDir(directory)).catch(() => []);
   for (const { name } of entries) {
     if (name.includes(".partial-")) await Deno.remove(`${directory}/${name}`, { recursive: true });

@@ -10,7 +10,7 @@ import {
 import type { MismatchOptions } from "../data/mismatch.ts";
 import type { PendingRun } from "../kernels/program.ts";
 import type { Engine } from "./engine.ts";
-import { joinBatches, takeLogProbs } from "./loop.ts";
+import { joinBatches, takeLogProbs } from "./join.ts";
 import {
   type BatchLogProbs,
   evaluateLoss,

@@ -188,17 +188,29 @@ function tokenizeRecords(
   if (wanted === "pairs" || wanted === "any") {
     return summarize({ ...result, training: pairExamples(result.examples), read: dropped });
   }
-  const completions = result.examples.flatMap(({ line, prompt, chosen, rejected }): TokenizedCompletion[] =>
-    wanted === "demonstrations" ? [{ line, prompt, completion: chosen }] : [
-      { line, prompt, completion: chosen, label: true },
-      { line, prompt, completion: rejected, label: false },
-    ]
-  );
+  const completions = wanted === "demonstrations"
+    ? result.examples.map(({ line, prompt, chosen }) => ({ line, prompt, completion: chosen }))
+    : labelBoth(result.examples);
   return summarize({
     ...result,
     examples: completions,
     training: completionExamples(completions),
     read: dropped,
+  });
+}
+
+/**
+ * One desirable and one undesirable completion of every pair. The two sides of a pair are kept apart, so that a completion
+ * that follows another in a batch belongs to another prompt also without shuffling: KTO's KL estimate needs that.
+ */
+function labelBoth(pairs: readonly TokenizedPair[]): TokenizedCompletion[] {
+  const apart = Math.floor(pairs.length / 2);
+  return pairs.flatMap((pair, i) => {
+    const other = pairs[(i + apart) % pairs.length]!;
+    return [
+      { line: pair.line, prompt: pair.prompt, completion: pair.chosen, label: true },
+      { line: other.line, prompt: other.prompt, completion: other.rejected, label: false },
+    ];
   });
 }
 

@@ -9,7 +9,7 @@ export {
   listCheckpoints,
   loadCheckpoint,
   readCheckpointHeader,
-  removePartialCheckpoints,
+  removePartial,
   saveCheckpoint,
   type SaveOptions,
 } from "./checkpoint.ts";

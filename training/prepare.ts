@@ -13,7 +13,7 @@ import type { ReferenceStrategy } from "../reference/strategy.ts";
 import { lossOf, type RunConfig, strategyOf } from "./config.ts";
 import { createEngine, type Engine } from "./engine.ts";
 import { type LoadedModel, type LoadedRecords, loadModel, loadRecords, type RunRecords } from "./load.ts";
-import { needsHost } from "./loop.ts";
+import { needsHost } from "./step.ts";
 import type { TrainingLoss } from "./metrics.ts";
 import { type BatchPlan, longestSequence, planBatches } from "./plan.ts";
 
@@ -105,7 +105,11 @@ export async function prepareRun(
       loss: host ? null : loss as CompiledLoss,
       seeded: host,
       sequencesPerRecord,
-      reference: !hasReference ? "none" : config.reference!.update === "frozen" ? "frozen" : "moving",
+      reference: !hasReference
+        ? "none"
+        : (config.reference?.update ?? "frozen") === "frozen"
+        ? "frozen"
+        : "moving",
       optimizer: {
         betas: training.adamBetas,
         epsilon: training.adamEpsilon,

@@ -3,13 +3,14 @@
  */
 import { startOfData } from "../data/position.ts";
 import { writeModelDirectory } from "../models/files/write_directory.ts";
+import { writeFileAtomic } from "../models/files/write_file.ts";
 import { weightTensors } from "../models/weights.ts";
 import {
   type CheckpointHeader,
   listCheckpoints,
   loadCheckpoint,
   readCheckpointHeader,
-  removePartialCheckpoints,
+  removePartial,
   saveCheckpoint,
 } from "./checkpoint.ts";
 import type { RunConfig } from "./config.ts";
@@ -64,7 +65,7 @@ export async function* runTraining(run: PreparedRun, options: RunOptions): Async
   const sampler = await createSampler(run);
   const before = await sampler.draw();
   if (resume) {
-    await removePartialCheckpoints(output.checkpoints);
+    for (const path of [output.path, output.checkpoints]) await removePartial(path);
     const [latest] = (await listCheckpoints(output.checkpoints)).slice(-1);
     if (latest !== undefined) {
       const path = `${output.checkpoints}/${latest}`;
@@ -74,7 +75,7 @@ export async function* runTraining(run: PreparedRun, options: RunOptions): Async
       Object.assign(state, header.state);
     }
   }
-  await Deno.writeTextFile(output.config, options.configText);
+  await writeFileAtomic(output.config, options.configText);
   const metrics = await openMetrics(output.metrics, { step: state.step });
   try {
     yield { type: "start", step: state.step, rows: metrics.rows };

@@ -4,7 +4,7 @@ import {
   listCheckpoints,
   loadCheckpoint,
   readCheckpointHeader,
-  removePartialCheckpoints,
+  removePartial,
   saveCheckpoint,
 } from "../../training/checkpoint.ts";
 import type { Engine } from "../../training/engine.ts";
@@ -101,14 +101,14 @@ Deno.test("listCheckpoints sees neither half-written ones nor other things", asy
   assertEquals(await listCheckpoints(`${directory}/absent`), []);
 });
 
-Deno.test("removePartialCheckpoints removes what was half written and nothing else", async () => {
+Deno.test("removePartial removes what was half written and nothing else", async () => {
   const directory = await Deno.makeTempDir();
   await Deno.mkdir(`${directory}/step-000010`);
   await Deno.mkdir(`${directory}/step-000015.partial-0a1b2c3d`);
   await Deno.writeTextFile(`${directory}/step-000015.partial-0a1b2c3d/config.json`, "{");
-  await removePartialCheckpoints(directory);
+  await removePartial(directory);
   assertEquals((await Array.fromAsync(Deno.readDir(directory))).map(({ name }) => name), ["step-000010"]);
-  await removePartialCheckpoints(`${directory}/absent`);
+  await removePartial(`${directory}/absent`);
 });
 
 Deno.test("readCheckpointHeader refuses a model and an empty directory", async () => {

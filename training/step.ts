@@ -1,0 +1,149 @@
+/** One optimizer step: everything that is submitted for it. */
+import { fitShape } from "../data/buckets.ts";
+import { type BatchShape, measureGroups, type PackedGroup, packGroups } from "../data/pack.ts";
+import type { PendingRun, ProgramOutputs } from "../kernels/program.ts";
+import { checkLogProbs } from "./checks.ts";
+import type { Engine } from "./engine.ts";
+import { joinBatches, takeLogProbs } from "./join.ts";
+import type { LoopOptions } from "./loop_options.ts";
+import { type BatchLogProbs, evaluateLoss, type TrainingLoss } from "./metrics.ts";
+import { mismatchedGroups } from "./plan.ts";
+import { chosenTokens, microBatches, type TrainingExample } from "./records.ts";
+import { learningRateAt } from "./schedule.ts";
+
+/** A step that was submitted and whose results are still to be read. */
+export interface PendingStep {
+  step: number;
+  examples: readonly TrainingExample[];
+  epoch: number;
+  learningRate: number;
+  alpha: number;
+  referenceUpdates: number;
+  measuresInitial: boolean;
+  micro: { run: PendingRun; records: number; lengths: Float32Array }[];
+  mismatched: { run: PendingRun; records: number }[];
+  update: PendingRun;
+  /** The loss, where the host has computed it. */
+  loss: number | undefined;
+}
+
+/** Submits all of one step's work and moves the state on; waits only where a host loss has to see log-probs first. */
+export async function submitStep(
+  engine: Engine,
+  { options, examples }: { options: LoopOptions; examples: readonly TrainingExample[] },
+): Promise<PendingStep> {
+  const { state, schedule, strategy, steps, plan, batchSize, loss, initialEvery, accumulate } = options;
+  const step = state.step + 1;
+  const shares = { stepRecords: examples.length, stepTokens: chosenTokens(examples) };
+  const packed = microBatches(examples, batchSize).map((micro) => ({
+    ...pack(micro, plan.shapes),
+    examples: micro,
+  }));
+
+  engine.beginStep();
+  const mismatched: PendingStep["mismatched"] = [];
+  if (typeof loss !== "function" && loss.needs.mismatched) {
+    for (const groups of microBatches(mismatchedGroups(examples, options.mismatch), batchSize)) {
+      const { batch, shape } = pack(groups, plan.mismatchedShapes);
+      const run = engine.accumulateMismatched(batch, { shape, records: groups.length, ...shares });
+      mismatched.push({ run, records: groups.length });
+    }
+  }
+  const measuresInitial = initialEvery > 0 && step % initialEvery === 0;
+  // Before the first update the initial reference is the current one.
+  const measureInitial = measuresInitial && state.referenceUpdates > 0;
+  const onHost = needsHost(loss, accumulate)
+    ? await accumulateOnHost(engine, { options, packed, examples })
+    : undefined;
+  const runs = onHost?.runs ??
+    packed.map(({ batch, shape, examples }) => {
+      const labels = Float32Array.from(examples, ({ label }) => label);
+      return engine.accumulate(batch, { labels, shape, records: examples.length, measureInitial, ...shares });
+    });
+  const learningRate = learningRateAt(step, schedule);
+  const update = engine.update({ learningRate, step });
+  const alpha = strategy({ step, totalSteps: steps, epoch: state.position.epoch });
+  const referenceUpdates = state.referenceUpdates;
+  if (alpha > 0) {
+    engine.moveReference(alpha);
+    state.referenceUpdates++;
+  }
+  state.step = step;
+  return {
+    step,
+    examples,
+    epoch: state.position.epoch,
+    learningRate,
+    alpha,
+    referenceUpdates: alpha > 0 ? referenceUpdates + 1 : referenceUpdates,
+    measuresInitial,
+    micro: packed.map(({ batch, examples }, i) => ({
+      run: runs[i]!,
+      records: examples.length,
+      lengths: batch.lengths,
+    })),
+    mismatched,
+    update,
+    loss: onHost?.loss,
+  };
+}
+
+/**
+ * Whether the loss has to be computed on the host between the forward and the backward pass: a user's own always, and
+ * one with statistics over the whole batch if that comes in several micro-batches.
+ */
+export function needsHost(loss: TrainingLoss, accumulate: number): boolean {
+  if (typeof loss === "function") return true;
+  return accumulate > 1 && loss.statistics.some(({ source }) => source === "records");
+}
+
+function pack(groups: readonly PackedGroup[], shapes: readonly BatchShape[]) {
+  const shape = fitShape(shapes, measureGroups(groups));
+  return { shape, batch: packGroups(groups, { shape }) };
+}
+
+/** Log-probs of all micro-batches first, the loss over the whole step on the host, then a backward pass for each. */
+async function accumulateOnHost(
+  engine: Engine,
+  { options, packed, examples }: {
+    options: LoopOptions;
+    packed: readonly (ReturnType<typeof pack> & { examples: readonly TrainingExample[] })[];
+    examples: readonly TrainingExample[];
+  },
+): Promise<{ runs: PendingRun[]; loss: number }> {
+  const { loss, sequencesPerRecord } = options;
+  const comparisons = packed.map(({ batch, shape }) => engine.compare(batch, { shape }));
+  const compared: ProgramOutputs[] = [];
+  const parts: BatchLogProbs[] = [];
+  for (const [i, run] of comparisons.entries()) {
+    const { batch, examples } = packed[i]!;
+    compared.push(await run.read());
+    parts.push({
+      ...takeLogProbs(compared[i]!, examples.length * sequencesPerRecord),
+      lengths: batch.lengths.subarray(0, examples.length * sequencesPerRecord),
+      labels: Float32Array.from(examples, ({ label }) => label),
+    });
+  }
+  const whole = joinBatches(parts);
+  checkLogProbs({ step: options.state.step + 1, examples, batch: whole });
+  const evaluated = evaluateLoss(loss, whole, { sequencesPerRecord, against: whole.reference });
+  const { losses, gradients } = evaluated;
+  let record = 0;
+  const runs = packed.map(({ batch, shape, examples }, i) => {
+    const derivatives = new Float32Array(shape.sequences);
+    const shares = new Float32Array(examples.length);
+    examples.forEach((_, j) => {
+      derivatives[j * sequencesPerRecord] = gradients.chosen[record]!;
+      if (sequencesPerRecord === 2) derivatives[j * 2 + 1] = gradients.rejected[record]!;
+      shares[j] = losses[record]! / (whole.policy.length / sequencesPerRecord);
+      record++;
+    });
+    const run = engine.accumulateSeeded(batch, { shape, derivatives });
+    return {
+      async read() {
+        return { ...compared[i]!, ...await run.read(), losses: shares };
+      },
+    };
+  });
+  return { runs, loss: evaluated.loss };
+}
