@@ -42,14 +42,17 @@ Deno.test("loadRecords takes pairs as pairs", async () => {
   ]);
 });
 
-Deno.test("loadRecords makes of a pair a desirable and an undesirable completion", async () => {
-  const { load: read } = await load("labelled completions", [pair, pair]);
-  const { examples } = await read();
-  assertEquals(plain(examples).slice(0, 2), [
+Deno.test("loadRecords makes of pairs desirable and undesirable completions, the sides of a pair apart", async () => {
+  const { load: read } = await load("labelled completions", [pair, pair, pair, pair]);
+  const examples = plain((await read()).examples);
+  assertEquals(examples.slice(0, 2), [
     { line: 1, label: 1, prompt: [5, 6], completions: [[7, 8]] },
-    { line: 1, label: 0, prompt: [5, 6], completions: [[9]] },
+    { line: 3, label: 0, prompt: [5, 6], completions: [[9]] },
   ]);
-  assertEquals(examples.length, 4);
+  // Each completion follows one of another record, as KTO's mismatched sequences need it.
+  const lines = examples.map(({ line }) => line);
+  assertEquals(lines, [1, 3, 2, 4, 3, 1, 4, 2]);
+  assertEquals(lines.filter((line, i) => line === lines.at(i - 1)), []);
 });
 
 Deno.test("loadRecords makes of a pair a demonstration of its chosen completion", async () => {
