@@ -9,14 +9,20 @@ export interface ChosenRejected<Values = NumberArray> {
   readonly rejected: Values;
 }
 
-/** A batch of pairs, as the losses over pairs take it; all arrays have one number a pair. */
-export interface PairedLogProbs {
+/** A batch of pairs, as losses without a reference take it; all arrays have one number a pair. */
+export interface PolicyLogProbs {
   /** Log-probs under the policy, each summed over the completion's tokens (prompt and padding masked). */
   readonly policy: ChosenRejected;
-  /** The same under the reference. */
-  readonly reference: ChosenRejected;
+  /** The same under the reference; not read by losses that compare with none. */
+  readonly reference?: ChosenRejected;
   /** Completion lengths in tokens; needed by losses that average over tokens, not read by the others. */
   readonly lengths?: ChosenRejected;
+}
+
+/** A batch of pairs, as the losses that compare with a reference take it; all arrays have one number a pair. */
+export interface PairedLogProbs extends PolicyLogProbs {
+  /** Log-probs under the reference, summed like the policy's. */
+  readonly reference: ChosenRejected;
 }
 
 /** A batch of single completions, as the losses over unpaired records take it; all arrays have one number a record. */

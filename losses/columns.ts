@@ -1,4 +1,4 @@
-import type { NumberArray, PairedLogProbs, UnpairedLogProbs } from "./batch.ts";
+import type { NumberArray, PolicyLogProbs, UnpairedLogProbs } from "./batch.ts";
 import type { Loss, RecordField } from "./definition.ts";
 
 /** A batch as one array a field; mismatched sequences as their own set of fields. */
@@ -17,12 +17,12 @@ interface NamedColumn {
 }
 
 /** Turns a batch of pairs into columns; throws if lengths differ or a number cannot be what it should be. */
-export function pairedColumns({ policy, reference, lengths }: PairedLogProbs, { name }: Loss): LossColumns {
+export function pairedColumns({ policy, reference, lengths }: PolicyLogProbs, { name }: Loss): LossColumns {
   const columns: NamedColumn[] = [
     { field: "policyChosen", name: "policy.chosen", values: policy.chosen },
     { field: "policyRejected", name: "policy.rejected", values: policy.rejected },
-    { field: "referenceChosen", name: "reference.chosen", values: reference.chosen },
-    { field: "referenceRejected", name: "reference.rejected", values: reference.rejected },
+    { field: "referenceChosen", name: "reference.chosen", values: reference?.chosen },
+    { field: "referenceRejected", name: "reference.rejected", values: reference?.rejected },
     { field: "lengthChosen", name: "lengths.chosen", values: lengths?.chosen },
     { field: "lengthRejected", name: "lengths.rejected", values: lengths?.rejected },
   ];

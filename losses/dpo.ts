@@ -3,7 +3,7 @@ import { defineLoss, type Loss } from "./definition.ts";
 import { evaluatePaired } from "./evaluate.ts";
 import { add, logSigmoid, multiply, negate, subtract } from "./expression.ts";
 import { chosenLogRatio, rejectedLogRatio } from "./log_ratio.ts";
-import { checkPositive } from "./options.ts";
+import { checkLabelSmoothing, checkPositive } from "./options.ts";
 
 /** Options of DPO. */
 export interface DpoOptions {
@@ -23,9 +23,7 @@ export interface DpoOptions {
  */
 export function dpo({ beta, labelSmoothing = 0 }: DpoOptions): Loss {
   checkPositive(beta, "dpo: beta");
-  if (!(labelSmoothing >= 0 && labelSmoothing < 0.5)) {
-    throw new RangeError(`dpo: labelSmoothing must be at least 0 and below 0.5, got ${labelSmoothing}`);
-  }
+  checkLabelSmoothing(labelSmoothing, "dpo: labelSmoothing");
   const margin = multiply(beta, subtract(chosenLogRatio, rejectedLogRatio));
   const asLabelled = multiply(1 - labelSmoothing, logSigmoid(margin));
   const swapped = multiply(labelSmoothing, logSigmoid(negate(margin)));

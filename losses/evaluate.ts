@@ -1,7 +1,7 @@
 import type {
   NumberArray,
-  PairedLogProbs,
   PairedLossResult,
+  PolicyLogProbs,
   UnpairedLogProbs,
   UnpairedLossResult,
 } from "./batch.ts";
@@ -24,12 +24,12 @@ const placeOfField: Readonly<Record<RecordField, string>> = {
 /**
  * Evaluates any loss over pairs, with its gradient, in float64 on the host.
  *
- * @param batch Summed log-probs of policy and reference, one number a pair.
+ * @param batch Summed log-probs of the policy and, if the loss compares with one, of the reference; one number a pair.
  * @param loss A definition, such as `dpo({ beta: 0.1 })` or `combine([…])`.
  * @throws {Error} If the loss is for unpaired records, or needs something that the batch lacks.
  * @throws {RangeError} If the batch is empty, its arrays differ in length, or a number is not finite.
  */
-export function evaluatePaired(batch: PairedLogProbs, loss: Loss): PairedLossResult {
+export function evaluatePaired(batch: PolicyLogProbs, loss: Loss): PairedLossResult {
   checkKind(loss, "paired");
   return evaluatePlan(planLoss(loss), pairedColumns(batch, loss));
 }

@@ -7,21 +7,27 @@
  *
  * @module
  */
+export { apoDown } from "./apo_down.ts";
+export { apoZero } from "./apo_zero.ts";
 export type {
   ChosenRejected,
   LossResult,
   NumberArray,
   PairedLogProbs,
   PairedLossResult,
+  PolicyLogProbs,
   PreferenceBatch,
   PreferenceLossFunction,
   PreferenceLossFunctionResult,
   UnpairedLogProbs,
   UnpairedLossResult,
 } from "./batch.ts";
+export { bcoPair } from "./bco_pair.ts";
+export { calDpo } from "./cal_dpo.ts";
 export type { LossColumns } from "./columns.ts";
 export { combine, type WeightedLoss } from "./combine.ts";
 export { type CompiledLoss, compileLoss } from "./compile.ts";
+export { cpo, cpoLoss, type CpoOptions } from "./cpo.ts";
 export {
   batchMean,
   defineLoss,
@@ -34,14 +40,25 @@ export {
   type Statistic,
   statistic,
 } from "./definition.ts";
+export { discopop, type DiscopopOptions } from "./discopop.ts";
 export { dpo, dpoLoss, type DpoOptions } from "./dpo.ts";
+export { dpop, type DpopOptions } from "./dpop.ts";
 export { evaluatePaired, evaluateUnpaired } from "./evaluate.ts";
+export { exoPair, type ExoPairOptions } from "./exo_pair.ts";
 export * as expressions from "./expression.ts";
 export type { Constant, Expression, Operand, Operation, Operator, Variable } from "./expression.ts";
+export { hinge } from "./hinge.ts";
 export { ipo, ipoLoss, type IpoOptions } from "./ipo.ts";
 export { kto, ktoLoss, type KtoOptions } from "./kto.ts";
 export { ktoPaired, ktoPairedLoss, type KtoPairedOptions } from "./kto_paired.ts";
+export { ncaPair } from "./nca_pair.ts";
+export type { BetaOptions } from "./options.ts";
+export { orpo, orpoLoss, type OrpoOptions } from "./orpo.ts";
+export { robust, type RobustOptions } from "./robust.ts";
 export { sft } from "./sft.ts";
+export { sigmoidNorm } from "./sigmoid_norm.ts";
+export { simpo, simpoLoss, type SimpoOptions } from "./simpo.ts";
+export { sppoHard } from "./sppo_hard.ts";
 export {
   type InitialRewards,
   trDpoLoss,

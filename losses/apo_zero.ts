@@ -1,0 +1,24 @@
+import { defineLoss, type Loss } from "./definition.ts";
+import { add, negate, sigmoid } from "./expression.ts";
+import { logRatioMargin, logRatioRewards } from "./log_ratio.ts";
+import { type BetaOptions, checkPositive } from "./options.ts";
+
+/**
+ * Defines APO-zero: 1 − σ(β u_w) + σ(β u_l), u the log-ratio of policy and reference.
+ *
+ * It raises the chosen completions and lowers the rejected ones, for policies worse than the chosen completions.
+ * D'Oosterlinck et al., "Anchored Preference Optimization and Contrastive Revisions", arXiv 2408.06266.
+ *
+ * @throws {RangeError} If β is not above 0.
+ */
+export function apoZero({ beta }: BetaOptions): Loss {
+  checkPositive(beta, "apoZero: beta");
+  const rewards = logRatioRewards(beta);
+  return defineLoss({
+    name: "apoZero",
+    kind: "paired",
+    expression: add(sigmoid(negate(rewards.chosen)), sigmoid(rewards.rejected)),
+    rewards,
+    margin: logRatioMargin(beta),
+  });
+}
