@@ -79,6 +79,22 @@ const lossRules: Rule<TrainConfig>[] = [
         ? "sft alone would ignore the reference; run the sft command, or list it beside another loss"
         : undefined,
   },
+  {
+    reads: ["loss", "reference.update"],
+    about: "reference.update",
+    check: ({ loss, reference: { update } }) =>
+      update !== "frozen" && comparesWithNone(loss)
+        ? `${update} would be ignored by ${typesOf(loss)}, which compares with no reference; set it to frozen`
+        : undefined,
+  },
+  {
+    reads: ["loss", "reference.path"],
+    about: "reference.path",
+    check: ({ loss, reference: { path } }) =>
+      path !== null && comparesWithNone(loss)
+        ? `would be ignored by ${typesOf(loss)}, which compares with no reference; leave it out`
+        : undefined,
+  },
 ];
 
 const promptRule: Rule<GenerateConfig> = {
@@ -103,4 +119,17 @@ export const RULES = {
 
 function hasLoss(loss: readonly LossTerm[], type: LossTerm["type"]): boolean {
   return loss.some((term) => term.type === type);
+}
+
+/** The losses that read no log-prob of the reference. */
+const WITHOUT_REFERENCE: readonly LossTerm["type"][] = ["sft", "orpo", "simpo", "cpo"];
+
+// Losses without a reference, of which sft alone has a rule of its own.
+function comparesWithNone(loss: readonly LossTerm[]): boolean {
+  return loss.every(({ type }) => WITHOUT_REFERENCE.includes(type)) &&
+    loss.some(({ type }) => type !== "sft");
+}
+
+function typesOf(loss: readonly LossTerm[]): string {
+  return loss.map(({ type }) => type).join(" + ");
 }

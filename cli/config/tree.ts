@@ -68,7 +68,7 @@ export function sectionOf(schema: v.GenericSchema, value: unknown): Section | un
   return { entries: type.entries, type: { key, name: type.name }, foreign };
 }
 
-/** Every key of a schema in order; a key that several types of a section have appears once. */
+/** Every key of a schema in order; one that several types of a section have appears once for each form it has there. */
 export function keyEntries(schema: v.GenericSchema, path = ""): KeyEntry[] {
   const { entries, options, key, getter } = schema as AnySchema;
   if (getter) return listableEntries(getter, path);
@@ -89,18 +89,27 @@ function listableEntries(getter: (input: unknown) => v.GenericSchema, path: stri
 }
 
 function variantEntries(options: { entries: v.ObjectEntries }[], key: string, path: string): KeyEntry[] {
-  const merged = new Map<string, { entry: KeyEntry; types: string[] }>();
+  const merged = new Map<string, { entry: KeyEntry; types: string[] }[]>();
   for (const { entries } of options) {
     for (const [name, schema] of Object.entries(entries)) {
-      const known = merged.get(name) ?? { entry: keyEntry(asSchema(schema), join(path, name)), types: [] };
-      known.types.push(typeName(entries, key));
-      merged.set(name, known);
+      const entry = keyEntry(asSchema(schema), join(path, name));
+      const forms = merged.get(name) ?? [];
+      const known = forms.find((form) => name === key || isSameForm(form.entry, entry));
+      if (known) known.types.push(typeName(entries, key));
+      else forms.push({ entry, types: [typeName(entries, key)] });
+      merged.set(name, forms);
     }
   }
-  return [...merged].map(([name, { entry, types }]) => {
-    if (name === key) return { ...entry, wants: types.join(", ") };
-    return types.length === options.length ? entry : { ...entry, only: `${key}: ${types.join(", ")}` };
-  });
+  return [...merged].flatMap(([name, forms]) =>
+    forms.map(({ entry, types }) => {
+      if (name === key) return { ...entry, wants: types.join(", ") };
+      return types.length === options.length ? entry : { ...entry, only: `${key}: ${types.join(", ")}` };
+    })
+  );
+}
+
+function isSameForm(a: KeyEntry, b: KeyEntry): boolean {
+  return a.doc === b.doc && a.wants === b.wants && a.required === b.required && a.value === b.value;
 }
 
 function keyEntry(schema: AnySchema, path: string): KeyEntry {
@@ -115,8 +124,8 @@ function resolve(schema: v.GenericSchema, value: unknown): AnySchema {
   return (getter ? getter(value) : schema) as AnySchema;
 }
 
-// The discriminating key of a type is a choice of one word, and that word is what it wants.
-function typeName(entries: v.ObjectEntries, key: string): string {
+/** The name of one of a section's types: its key `key` is a choice of one word, and that word is what it wants. */
+export function typeName(entries: v.ObjectEntries, key: string): string {
   return keyEntry(asSchema(entries[key]), key).wants;
 }
 

@@ -11,6 +11,8 @@ import {
   type TrainConfig,
 } from "../../cli/config.ts";
 import { UserError } from "../../cli/errors.ts";
+import { compileLoss } from "../../losses/compile.ts";
+import { lossOf } from "../../training/config.ts";
 
 const BASE = "model: { path: ./model }\ndata: { train: pairs.jsonl }\noutput: { directory: runs/x }\n";
 
@@ -32,9 +34,44 @@ function problems(command: Command, source: ConfigSource): string[] {
   return lines.slice(1).map((line) => line.trim());
 }
 
+function trainProblemsOrNone(yaml: string): string[] {
+  try {
+    train(yaml);
+    return [];
+  } catch {
+    return trainProblems(yaml);
+  }
+}
+
 function trainProblems(yaml: string, flags: Record<string, string | true> = {}): string[] {
   return problems("train", { yaml: BASE + yaml, overrides: overridesOf(flags) });
 }
+
+/** Every type of loss with its keys and their defaults; `average` and robust's `label_smoothing` have none. */
+const lossDefaults = {
+  dpo: { beta: 0.05, labelSmoothing: 0 },
+  ipo: { beta: 0.05, average: "sum" },
+  kto: { beta: 0.05, desirableWeight: 1, undesirableWeight: 1 },
+  kto_paired: { beta: 0.05, detach: true },
+  sft: {},
+  robust: { beta: 0.05, labelSmoothing: 0.2 },
+  hinge: { beta: 0.05 },
+  exo_pair: { beta: 0.05, labelSmoothing: 1e-3 },
+  nca_pair: { beta: 0.05 },
+  bco_pair: { beta: 0.05 },
+  sppo_hard: { beta: 0.05 },
+  apo_zero: { beta: 0.05 },
+  apo_down: { beta: 0.05 },
+  discopop: { beta: 0.05, tau: 0.05 },
+  sigmoid_norm: { beta: 5 },
+  dpop: { beta: 0.05, lambda: 50 },
+  cal_dpo: { beta: 0.05 },
+  simpo: { beta: 2, gamma: 1 },
+  cpo: { beta: 0.1, labelSmoothing: 0 },
+  orpo: { beta: 0.1 },
+};
+const lossTypes = Object.keys(lossDefaults) as (keyof typeof lossDefaults)[];
+const requiredKeys: Record<string, string> = { ipo: ", average: sum", robust: ", label_smoothing: 0.2" };
 
 Deno.test("parseConfig fills in every default of train", () => {
   const expected: TrainConfig = {
@@ -99,6 +136,50 @@ output:     { directory: runs/hh, save_every: 0 }
   assertEquals(config.training.adamBetas, [0.8, 0.99]);
   assertEquals(config.training.maxGradNorm, null);
   assertEquals(config.training.warmup, 100);
+});
+
+Deno.test("parseConfig fills in every default of each loss, and stringifyConfig writes them all", () => {
+  for (const type of lossTypes) {
+    const term = `{ type: ${type}${requiredKeys[type] ?? ""} }`;
+    const config = train(`loss: [${term}, { type: dpo, weight: 2 }]\n`);
+    assertEquals<unknown>(config.loss[0], { type, ...lossDefaults[type], weight: 1 });
+    assertEquals(parseConfig("train", { yaml: stringifyConfig(config) }), config);
+  }
+});
+
+Deno.test("parseConfig wants robust's label_smoothing", () => {
+  const [line = "", ...others] = trainProblems("loss: { type: robust }\n");
+  assertEquals(others, []);
+  assertStringIncludes(line, "loss.label_smoothing: is missing");
+});
+
+Deno.test("parseConfig refuses a reference that the loss would ignore, for exactly the losses that have none", () => {
+  const about = (type: string) =>
+    trainProblemsOrNone(
+      `loss: { type: ${type}${
+        requiredKeys[type] ?? ""
+      } }\nreference: { update: hard, every: 8, path: ./base }\n`,
+    );
+  for (const type of lossTypes.filter((type) => type !== "sft")) {
+    const [loss] = train(`loss: [{ type: ${type}${requiredKeys[type] ?? ""} }, { type: dpo }]\n`).loss;
+    const { needs } = compileLoss(lossOf({ loss: [loss!] }));
+    const why = `would be ignored by ${type}, which compares with no reference`;
+    assertEquals(
+      about(type),
+      needs.reference ? [] : [
+        `reference.update: hard ${why}; set it to frozen (line 5)`,
+        `reference.path: ${why}; leave it out (line 5)`,
+      ],
+    );
+  }
+  assertEquals(
+    trainProblemsOrNone("loss: [{ type: orpo }, { type: sft }]\nreference: { update: frozen }\n"),
+    [],
+  );
+  assertEquals(trainProblems("loss: [{ type: orpo }, { type: sft }]\n"), [
+    "reference.update: soft would be ignored by orpo + sft, which compares with no reference; set it to frozen",
+  ]);
+  assertEquals(trainProblemsOrNone("loss: [{ type: orpo }, { type: dpo }]\n"), []);
 });
 
 Deno.test("parseConfig takes a list of losses with weights", () => {
@@ -278,16 +359,26 @@ Deno.test("parseConfig suggests the section that has a key", () => {
   ]);
 });
 
+const typesWithBeta = "dpo, ipo, kto, kto_paired, robust, hinge, exo_pair, nca_pair, bco_pair, sppo_hard, " +
+  "apo_zero, apo_down, discopop, sigmoid_norm, dpop, cal_dpo, simpo, cpo, orpo";
+
 Deno.test("parseConfig refuses options that a type would ignore, by name", () => {
   assertEquals(trainProblems("loss:\n  type: ipo\n  average: sum\n  label_smoothing: 0.1\n"), [
-    "loss.label_smoothing: would be ignored by type: ipo; it belongs to dpo (line 7)",
+    "loss.label_smoothing: would be ignored by type: ipo; it belongs to dpo, robust, exo_pair, cpo (line 7)",
   ]);
   assertEquals(trainProblems("loss: { type: dpo, average: sum, detach: true }\n"), [
     "loss.average: would be ignored by type: dpo; it belongs to ipo (line 4)",
     "loss.detach: would be ignored by type: dpo; it belongs to kto_paired (line 4)",
   ]);
   assertEquals(trainProblems("loss: [{ type: dpo }, { type: sft, beta: 0.1 }]\n"), [
-    "loss.1.beta: would be ignored by type: sft; it belongs to dpo, ipo, kto, kto_paired (line 4)",
+    `loss.1.beta: would be ignored by type: sft; it belongs to ${typesWithBeta} (line 4)`,
+  ]);
+  const keys = "label_smoothing: 0.1, tau: 0.1, gamma: 0.1, lambda: 1";
+  assertEquals(trainProblems(`loss: { type: hinge, ${keys} }\n`), [
+    "loss.label_smoothing: would be ignored by type: hinge; it belongs to dpo, robust, exo_pair, cpo (line 4)",
+    "loss.tau: would be ignored by type: hinge; it belongs to discopop (line 4)",
+    "loss.gamma: would be ignored by type: hinge; it belongs to simpo (line 4)",
+    "loss.lambda: would be ignored by type: hinge; it belongs to dpop (line 4)",
   ]);
   assertEquals(trainProblems("reference: { update: hard, alpha: 0.6 }\n"), [
     "reference.alpha: would be ignored by update: hard; it belongs to soft (line 4)",
@@ -309,7 +400,7 @@ Deno.test("parseConfig refuses types that do not exist, without complaints about
   assertEquals(
     trainProblems("loss: { type: dpoo, average: sum }\nreference: { update: never, every: 3 }\n"),
     [
-      'loss.type: "dpoo" is not dpo, ipo, kto, kto_paired or sft (line 4)',
+      `loss.type: "dpoo" is not ${lossTypes.slice(0, -1).join(", ")} or orpo (line 4)`,
       'reference.update: "never" is not frozen, soft or hard (line 5)',
     ],
   );
@@ -404,6 +495,28 @@ Deno.test("parseConfig holds every bound", () => {
     "generation.top_p": "1",
   });
   assertEquals(edges.training.seed, 4294967295);
+});
+
+Deno.test("parseConfig holds every bound of the losses' own keys", () => {
+  const refused: [string, string, string[]][] = [
+    ["robust", "label_smoothing", ["0", "0.5"]],
+    ["exo_pair", "label_smoothing", ["0", "0.5"]],
+    ["cpo", "label_smoothing", ["-0.1", "0.5"]],
+    ["discopop", "tau", ["0", "1.1"]],
+    ["dpop", "lambda", ["0"]],
+    ["simpo", "gamma", ["-0.1"]],
+    ...lossTypes.filter((type) => type !== "sft").map((
+      type,
+    ): [string, string, string[]] => [type, "beta", ["0"]]),
+  ];
+  for (const [type, key, values] of refused) {
+    for (const value of values) {
+      const more = key === "label_smoothing" ? "" : requiredKeys[type] ?? "";
+      const lines = trainProblems(`loss: { type: ${type}${more}, ${key}: ${value} }\n`);
+      assertEquals(lines.length, 1, `${type} ${key} ${value}`);
+      assertStringIncludes(lines[0]!, `loss.${key}: ${value} is not a number`);
+    }
+  }
 });
 
 Deno.test("parseConfig refuses a warm-up longer than the run", () => {
@@ -546,6 +659,18 @@ Deno.test("stringifyConfig writes snake_case keys, and one loss as a mapping", (
   assertStringIncludes(text, "\n  max_prompt_length: null\n");
 });
 
+Deno.test("configHelp lists a key once for each default that it has", () => {
+  const help = configHelp("train");
+  const smoothing = [
+    ...help.matchAll(/--loss\.label_smoothing {2}\(.*?(default .*|required)\)\n {6}\[type: (.*?)\]/g),
+  ];
+  assertEquals(smoothing.map(([, value, types]) => [value, types]), [
+    ["default 0", "dpo, cpo"],
+    ["required", "robust"],
+    ["default 0.001", "exo_pair"],
+  ]);
+});
+
 Deno.test("configHelp documents every key of every command", () => {
   for (const command of ["train", "sft", "score", "generate"] as const) {
     const help = configHelp(command);
@@ -559,7 +684,7 @@ Deno.test("configHelp documents every key of every command", () => {
   const help = configHelp("train");
   assertStringIncludes(help, "--training.learning_rate  (a number above 0; default 1e-6)");
   assertStringIncludes(help, "--model.path  (a path; required)");
-  assertStringIncludes(help, "--loss.type  (dpo, ipo, kto, kto_paired, sft; default dpo)");
+  assertStringIncludes(help, "--loss.type  (" + lossTypes.join(", ") + "; default dpo)");
   assertStringIncludes(help, "--loss.average  (sum or mean; required)\n      [type: ipo] ");
   assertStringIncludes(help, "--loss.weight  (a number above 0; default 1)\n      [in a list] ");
   assertStringIncludes(help, "default 50, or a tenth of the steps where that is less");

@@ -1,5 +1,21 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { apoDown } from "../../losses/apo_down.ts";
+import { apoZero } from "../../losses/apo_zero.ts";
+import { bcoPair } from "../../losses/bco_pair.ts";
+import { calDpo } from "../../losses/cal_dpo.ts";
 import { compileLoss } from "../../losses/compile.ts";
+import { cpo } from "../../losses/cpo.ts";
+import type { Loss } from "../../losses/definition.ts";
+import { discopop } from "../../losses/discopop.ts";
+import { dpop } from "../../losses/dpop.ts";
+import { exoPair } from "../../losses/exo_pair.ts";
+import { hinge } from "../../losses/hinge.ts";
+import { ncaPair } from "../../losses/nca_pair.ts";
+import { orpo } from "../../losses/orpo.ts";
+import { robust } from "../../losses/robust.ts";
+import { sigmoidNorm } from "../../losses/sigmoid_norm.ts";
+import { simpo } from "../../losses/simpo.ts";
+import { sppoHard } from "../../losses/sppo_hard.ts";
 import { lossOf, type LossSettings, strategyOf } from "../../training/config.ts";
 
 const dpo = { type: "dpo", weight: 1, beta: 0.1, labelSmoothing: 0 } as const;
@@ -55,6 +71,32 @@ Deno.test("lossOf gives kto its weights", () => {
   });
   assertEquals([...losses], [1, 1.5]);
 });
+
+const beta = 0.3;
+const variants: [LossSettings, Loss][] = [
+  [{ type: "robust", weight: 1, beta, labelSmoothing: 0.2 }, robust({ beta, labelSmoothing: 0.2 })],
+  [{ type: "hinge", weight: 1, beta }, hinge({ beta })],
+  [{ type: "exo_pair", weight: 1, beta, labelSmoothing: 0.2 }, exoPair({ beta, labelSmoothing: 0.2 })],
+  [{ type: "nca_pair", weight: 1, beta }, ncaPair({ beta })],
+  [{ type: "bco_pair", weight: 1, beta }, bcoPair({ beta })],
+  [{ type: "sppo_hard", weight: 1, beta }, sppoHard({ beta })],
+  [{ type: "apo_zero", weight: 1, beta }, apoZero({ beta })],
+  [{ type: "apo_down", weight: 1, beta }, apoDown({ beta })],
+  [{ type: "discopop", weight: 1, beta, tau: 0.1 }, discopop({ beta, tau: 0.1 })],
+  [{ type: "sigmoid_norm", weight: 1, beta }, sigmoidNorm({ beta })],
+  [{ type: "dpop", weight: 1, beta, lambda: 5 }, dpop({ beta, lambda: 5 })],
+  [{ type: "cal_dpo", weight: 1, beta }, calDpo({ beta })],
+  [{ type: "simpo", weight: 1, beta, gamma: 0.7 }, simpo({ beta, gamma: 0.7 })],
+  [{ type: "cpo", weight: 1, beta, labelSmoothing: 0.2 }, cpo({ beta, labelSmoothing: 0.2 })],
+  [{ type: "orpo", weight: 1, beta }, orpo({ beta })],
+];
+for (const [settings, expected] of variants) {
+  Deno.test(`lossOf gives ${settings.type} its options`, () => {
+    const loss = lossOf({ loss: [settings] });
+    assertEquals(loss.name, expected.name);
+    assertEquals(compileLoss(loss).wgsl, compileLoss(expected).wgsl); // has every constant
+  });
+}
 
 Deno.test("lossOf without losses is supervised fine-tuning", () => {
   assertEquals(lossOf({}).name, "sft");
