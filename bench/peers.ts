@@ -97,12 +97,9 @@ async function compare(
     }
     for (const [label, command] of Object.entries(commands.found)) {
       try {
-        const peer = await startPeer(command);
-        contenders.push({
-          name: label === "PyTorch" ? peer.name : label,
-          steps: peer.steps,
-          stop: peer.stop,
-        });
+        const { name, remark, steps, stop } = await startPeer(command);
+        contenders.push({ name: label, steps, stop });
+        if (remark !== null) notes.push(`${label}: ${name}; ${remark}.`);
       } catch (error) {
         notes.push(`Not measured: ${label}: ${(error as Error).message}`);
       }
