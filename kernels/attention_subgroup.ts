@@ -5,6 +5,7 @@
  * as many rows of the other side is loaded once, one row a lane, and handed round with shuffles from constant lanes.
  * Bindings and results are those of the tiled kernels.
  */
+import { gapWgsl } from "./attention_gap.ts";
 
 /** Shape of an attention kernel. */
 export interface SubgroupAttention {
@@ -32,6 +33,7 @@ ${join(bindings.map((binding, i) => `@group(0) @binding(${i}) ${binding};`))}
 fn visible(query: u32, key: u32, span: vec4u) -> bool {
   return query < sizes.rows && key <= query && key >= span.x && (key < span.y || key >= span.z);
 }
+${gapWgsl}
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {`;
 }
@@ -118,7 +120,8 @@ export function subgroupForwardWgsl(shape: SubgroupAttention): string {
   ${zeros(shape, "out")}
   var peak = -1e30;
   var total = 0.0;
-  for (var k0 = spans[q0].x / ${lanes}u * ${lanes}u; k0 < min(sizes.rows, q0 + ${lanes}u); k0 += ${lanes}u) {
+  let gap = gap_of(q0, ${lanes}u);
+  for (var k0 = spans[q0].x / ${lanes}u * ${lanes}u; k0 < min(sizes.rows, q0 + ${lanes}u); k0 = next_block(k0 + ${lanes}u, ${lanes}u, gap)) {
     ${loadRow(shape, { name: "k", from: "qkv", row: "k0 + lane", part: "key" })}
     ${loadRow(shape, { name: "v", from: "qkv", row: "k0 + lane", part: "value" })}
 ${
@@ -171,7 +174,8 @@ export function subgroupQueryGradientWgsl(shape: SubgroupAttention): string {
   ${loadRow(shape, { name: "q", from: "qkv", row: "row", part: "query" })}
   ${loadRow(shape, { name: "g", from: "output_gradient", row: "row", part: "query" })}
   ${zeros(shape, "dq")}
-  for (var k0 = spans[q0].x / ${lanes}u * ${lanes}u; k0 < min(sizes.rows, q0 + ${lanes}u); k0 += ${lanes}u) {
+  let gap = gap_of(q0, ${lanes}u);
+  for (var k0 = spans[q0].x / ${lanes}u * ${lanes}u; k0 < min(sizes.rows, q0 + ${lanes}u); k0 = next_block(k0 + ${lanes}u, ${lanes}u, gap)) {
     ${loadRow(shape, { name: "k", from: "qkv", row: "k0 + lane", part: "key" })}
     ${loadRow(shape, { name: "v", from: "qkv", row: "k0 + lane", part: "value" })}
 ${

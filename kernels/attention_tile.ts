@@ -5,6 +5,7 @@
  * of it. Strided rows with one vec4 of padding keep the threads of a row in different memory banks. The backward pass
  * has one kernel that owns query tiles (dq) and one that owns key tiles (dk, dv), so no sum needs atomics.
  */
+import { gapWgsl } from "./attention_gap.ts";
 
 /** Shape of an attention kernel. */
 export interface TiledAttention {
@@ -58,6 +59,7 @@ export function header(bindings: readonly string[]): string {
     "struct Sizes { rows: u32, scale: f32 }",
     ...bindings.map((binding, i) => `@group(0) @binding(${i}) ${binding};`),
     `@group(0) @binding(${bindings.length}) var<uniform> sizes: Sizes;`,
+    gapWgsl,
     "fn visible(query: u32, key: u32, span: vec4u) -> bool {",
     "  return query < sizes.rows && key <= query && key >= span.x && (key < span.y || key >= span.z);",
     "}",

@@ -48,7 +48,8 @@ ${
   }
 ${ownedSums(l, "out")}
   let first = spans[q0].x / ${l.tile}u * ${l.tile}u;
-  for (var k0 = first; k0 < min(sizes.rows, q0 + ${l.tile}u); k0 += ${l.tile}u) {
+  let gap = gap_of(q0, ${l.tile}u);
+  for (var k0 = first; k0 < min(sizes.rows, q0 + ${l.tile}u); k0 = next_block(k0 + ${l.tile}u, ${l.tile}u, gap)) {
   workgroupBarrier();
 ${stageKey(l, "keys")}
   workgroupBarrier();

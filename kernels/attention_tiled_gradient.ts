@@ -64,7 +64,8 @@ ${entry}
 ${stageQuery(l)}
 ${stageOutputGradient(l)}
 ${ownedSums(l, "dq")}
-  for (var k0 = first; k0 < min(sizes.rows, q0 + ${l.tile}u); k0 += ${l.tile}u) {
+  let gap = gap_of(q0, ${l.tile}u);
+  for (var k0 = first; k0 < min(sizes.rows, q0 + ${l.tile}u); k0 = next_block(k0 + ${l.tile}u, ${l.tile}u, gap)) {
   workgroupBarrier();
 ${stageKey(l, "keys")}
 ${stageValue(l, "values")}

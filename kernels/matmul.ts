@@ -158,7 +158,7 @@ function productShape(
 /** Below this many workgroups a GPU is not filled, so smaller tiles are worth their lower reuse. */
 const FILLED = 64;
 /** Workgroups that keep the cores of a software adapter busy. */
-const FILLED_SOFTWARE = 8;
+const FILLED_SOFTWARE = 2;
 
 /** The rule for an adapter about which nothing was measured: the largest tile that still fills the device. */
 export function chooseVariant(

@@ -52,6 +52,9 @@ export interface Launch {
 /** WebGPU's default alignment of buffer bindings in bytes, valid on every device. */
 const BINDING_ALIGNMENT = 256;
 
+/** Runs of a program whose outputs may be unread at a time before another buffer is made for them. */
+const READBACKS = 4;
+
 const align = (bytes: number) => Math.ceil(bytes / BINDING_ALIGNMENT) * BINDING_ALIGNMENT;
 
 /** Bytes that {@linkcode compile} would take for these graphs; nothing is allocated. */
@@ -64,7 +67,7 @@ function measure(graphs: readonly Graph[], plans: readonly MemoryPlan[]): Progra
   let transfers = 0;
   for (const graph of graphs) {
     for (const tensor of graph.inputs.values()) transfers += align(bytesOf(tensor));
-    for (const tensor of graph.outputs.values()) transfers += align(bytesOf(tensor));
+    for (const tensor of graph.outputs.values()) transfers += READBACKS * align(bytesOf(tensor));
     transfers += new Set(graph.dispatches.map(({ uniforms }) => JSON.stringify(uniforms))).size *
       BINDING_ALIGNMENT;
   }
@@ -286,12 +289,12 @@ function createReadback(
     size += align(part.bytes);
     return part;
   });
-  const free: GPUBuffer[] = [];
   const stage = () => {
     device.counters.buffers++;
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
     return device.gpu.createBuffer({ label: "readback", size: Math.max(16, size), usage });
   };
+  const free = parts.length === 0 ? [] : Array.from({ length: READBACKS }, stage);
   return {
     encode(encoder: GPUCommandEncoder) {
       if (parts.length === 0) {
