@@ -9,7 +9,7 @@ import type { Device } from "../kernels/device.ts";
 import { generate as generateTokens } from "../models/generate.ts";
 import { llamaParameters } from "../models/llama.ts";
 import { uploadDirectory } from "../models/weights.ts";
-import { type LoadedModel, loadModel } from "../training/load.ts";
+import { type LoadedModel, loadModel, stopTokens } from "../training/load.ts";
 import { configHelp, type GenerateConfig, loadConfig } from "./config.ts";
 import { openDevice } from "./device.ts";
 import { runCommand } from "./errors.ts";
@@ -104,11 +104,6 @@ async function answer(
     ...(onProgress ? { onProgress: ({ finished }) => onProgress(finished) } : {}),
   });
   return tokens.map((ids) => tokenizer.decode(ids, { skipSpecialTokens: true }));
-}
-
-/** The tokens that end an answer: those of the config, and the tokenizer's EOS. */
-function stopTokens({ config, tokenizer }: Pick<LoadedModel, "config" | "tokenizer">): number[] {
-  return [...new Set([...config.eosTokenIds, ...(tokenizer.eosId === null ? [] : [tokenizer.eosId])])];
 }
 
 if (import.meta.main) await runCommand(() => generate(Deno.args));

@@ -71,6 +71,11 @@ async function readTemplate(path: string): Promise<string> {
   }
 }
 
+/** The tokens that end an answer: those of the model's config, and the tokenizer's EOS. */
+export function stopTokens({ config, tokenizer }: Pick<LoadedModel, "config" | "tokenizer">): number[] {
+  return [...new Set([...config.eosTokenIds, ...(tokenizer.eosId === null ? [] : [tokenizer.eosId])])];
+}
+
 /** Records as a run takes them; `any` takes pairs as pairs and all others as completions. */
 export type RunRecords = "pairs" | "labelled completions" | "demonstrations" | "any";
 

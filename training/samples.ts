@@ -1,5 +1,6 @@
 /** Samples from the policy before and after training, for people to read. */
 import { createGenerator } from "../models/generate.ts";
+import { stopTokens } from "./load.ts";
 import type { PreparedRun } from "./prepare.ts";
 
 /** What the policy says to a prompt. */
@@ -43,9 +44,7 @@ export function createSampler(run: PreparedRun): Sampler {
       const { tokens } = await (await generator).generate({
         prompts,
         maxTokens: sampleTokens,
-        stopTokens: [
-          ...new Set([...model.config.eosTokenIds, ...(tokenizer.eosId === null ? [] : [tokenizer.eosId])]),
-        ],
+        stopTokens: stopTokens(model),
         ...config.generation,
       });
       return prompts.map((prompt, i) => ({
