@@ -1,6 +1,7 @@
 /** Matrix products: which variant to run for which shape, and the gradient of a linear layer. */
 import {
   differentiate,
+  type Dispatch,
   dispatch,
   type Gradients,
   type Graph,
@@ -26,6 +27,8 @@ export interface MatmulOptions {
   output?: Tensor;
   /** Force a kernel, for tests and benchmarks. */
   variant?: MatmulVariant;
+  /** Force how much of the inner size a launch of the subgroup kernel sums, a multiple of 4; for tests and benchmarks. */
+  depth?: number;
 }
 
 /** Kernels to choose from: a tile for workgroup memory, or rows a lane for the subgroup kernel. */
@@ -61,21 +64,38 @@ export function matmul(graph: Graph, a: Tensor, b: Tensor, options: MatmulOption
   const add = into !== undefined ? "result" : residual !== undefined ? "residual" : "nothing";
   const result = into ?? output ?? temporary(resultShape, "matmul");
   const variant = options.variant ?? chooseVariant(graph, { ...shape, transposeA });
-  const { kernel, workgroups } = typeof variant === "string"
-    ? tiled(variant, { m, n, k, transposeA, transposeB, add })
-    : subgroup(graph, variant.rows, { m, n, k, transposeA, transposeB, add });
-  dispatch(graph, {
-    kernel,
-    bindings: [
+  const operation = { m, n, k, transposeA, transposeB, add } as const;
+  if (typeof variant === "string") {
+    const { kernel, workgroups } = tiled(variant, operation);
+    dispatch(graph, {
+      kernel,
+      bindings: bind(add),
+      uniforms: [m, n, k],
+      workgroups: [workgroups[0], workgroups[1], batch],
+    });
+    return result;
+  }
+  const depth = options.depth ?? chooseDepth(shape, variant.rows);
+  for (let first = 0; first < k; first += depth) {
+    const part = first === 0 ? add : "result";
+    const { kernel, workgroups } = subgroup(graph, variant.rows, { ...operation, add: part });
+    dispatch(graph, {
+      kernel,
+      bindings: bind(part),
+      uniforms: [m, n, k, first, Math.min(k, first + depth)],
+      workgroups: [workgroups[0], workgroups[1], batch],
+    });
+  }
+  return result;
+
+  function bind(add: Operation["add"]): Dispatch["bindings"] {
+    return [
       [a, "read"],
       [b, "read"],
-      [result, into === undefined ? "write" : "update"],
-      ...(residual !== undefined ? [[residual, "read"] as const] : []),
-    ],
-    uniforms: [m, n, k],
-    workgroups: [workgroups[0], workgroups[1], batch],
-  });
-  return result;
+      [result, add === "result" ? "update" : "write"],
+      ...(add === "residual" ? [[residual!, "read"] as const] : []),
+    ];
+  }
 }
 
 /**
@@ -176,6 +196,20 @@ export function chooseVariant(
   const groups = (tile: Tile) => Math.ceil(m / tile.m) * Math.ceil(n / tile.n) * batch;
   if (groups(tiles.large) >= FILLED) return "large";
   return groups(tiles.medium) >= FILLED ? "medium" : "small";
+}
+
+/** Bytes of `b` that several rows of workgroups can share in a core's cache. */
+const SHARED_BYTES = 1024 * 1024;
+/** With less to sum, a launch costs more than the cache saves. */
+const LEAST_DEPTH = 256;
+
+/**
+ * How much of the inner size one launch sums. Where it is huge (the vocabulary, in the gradient of a language model's head)
+ * and several rows of workgroups read the same `b`, pieces that stay in the cache are summed one after another.
+ */
+function chooseDepth({ m, n, k }: ProductShape, rows: number): number {
+  const depth = Math.floor(SHARED_BYTES / 4 / n / 4) * 4;
+  return m > rows && depth >= LEAST_DEPTH && k >= 16 * depth ? depth : k;
 }
 
 interface Operation {

@@ -24,12 +24,12 @@ export interface SubgroupVariant {
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
-/** The WGSL of one variant. Bindings: a, b, result, residual if added, uniforms (m, n, k). */
+/** The WGSL of one variant. Bindings: a, b, result, residual if added, uniforms (m, n, k, first, last). */
 export function subgroupMatmulWgsl(variant: SubgroupVariant): string {
   const { add, lanes, rows, preamble } = variant;
   const added = add === "nothing" ? "" : add === "result" ? " + c[at]" : " + residual[at]";
   return `${preamble}
-struct Sizes { m: u32, n: u32, k: u32 }
+struct Sizes { m: u32, n: u32, k: u32, first: u32, last: u32 } // this launch sums the depths from first to last
 @group(0) @binding(0) var<storage, read> a: array<vec4f>;
 @group(0) @binding(1) var<storage, read> b: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> c: array<vec4f>;
@@ -47,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let base_b = group.z * sizes.k * n4;
   let base_c = group.z * sizes.m * n4;
 ${range(rows).map((i) => `  var sum${i} = vec4f();`).join("\n")}
-  for (var k = 0u; k < k4; k++) {
+  for (var k = sizes.first / 4u; k < sizes.last / 4u; k++) {
 ${loadA(variant)}
 ${loadB(variant)}
 ${range(rows).map((i) => `    ${multiplyRow(variant, i)}`).join("\n")}

@@ -57,6 +57,7 @@ function recordProduct(
     batch?: number;
     seed?: number;
     variant?: MatmulVariant;
+    depth?: number;
     add?: "residual" | "into" | "output";
   },
 ): { result: Tensor; expected: Float64Array } {
@@ -71,6 +72,7 @@ function recordProduct(
     transposeA,
     transposeB,
     ...(rest.variant === undefined ? {} : { variant: rest.variant }),
+    ...(rest.depth === undefined ? {} : { depth: rest.depth }),
     ...(rest.add === undefined ? {} : { [rest.add]: filled(device, base, { shape: [...lead, m, n] }) }),
   });
   const products = Array.from({ length: batch }, (_, i) => {
@@ -149,6 +151,46 @@ for (const variant of ["small", "medium", "large", { rows: 16 }] as const) {
     },
   });
 }
+
+for (const [name, layout] of Object.entries(layouts)) {
+  Deno.test({
+    name: `matmul ${name} summed in pieces of depth is the float64 product, whatever is added`,
+    ignore: lanes === 0,
+    async fn() {
+      for (const add of [undefined, "residual", "into", "output"] as const) {
+        const graph = createGraph(device);
+        const sizes = [36, 68, 44] as const;
+        const recorded = recordProduct(graph, {
+          layout,
+          sizes,
+          batch: 2,
+          variant: { rows: 16 },
+          depth: 16, // 16, 16 and 12
+          ...(add ? { add } : {}),
+        });
+        assertEquals(graph.dispatches.length, 3);
+        output(graph, "result", recorded.result);
+        const { result } = await runOnce(graph);
+        assertClose(result!, recorded.expected, { tolerance: TOLERANCE, what: `${name} ${add ?? "alone"}` });
+      }
+    },
+  });
+}
+
+Deno.test("matmul sums in pieces only where the inner size is huge and several workgroups read the same", () => {
+  const launches = (m: number, n: number, k: number) => {
+    const graph = createGraph(device);
+    matmul(graph, input(graph, "a", { shape: [m, k] }), input(graph, "b", { shape: [k, n] }), {
+      variant: { rows: 16 },
+    });
+    return graph.dispatches.length;
+  };
+  if (lanes === 0) return;
+  assertEquals(launches(192, 288, 32000), 36); // 908 rows of 288 numbers are 1 MiB
+  assertEquals(launches(16, 288, 32000), 1); // one row of workgroups: nothing is shared
+  assertEquals(launches(192, 288, 4096), 1);
+  assertEquals(launches(192, 32000, 288), 1);
+});
 
 Deno.test("matmul keeps what is not a number in the other matrices of a batch", async () => {
   const variants = ["small", "medium", "large", ...(lanes >= 4 ? [{ rows: 4 }] : [])] as const;
