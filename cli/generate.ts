@@ -8,8 +8,8 @@ import { createParameters, layoutParameters, maximumSegmentBytes } from "../kern
 import type { Device } from "../kernels/device.ts";
 import { generate as generateTokens } from "../models/generate.ts";
 import { llamaParameters } from "../models/llama.ts";
-import { uploadDirectory } from "../models/weights.ts";
 import { type LoadedModel, loadModel, stopTokens } from "../training/load.ts";
+import { loadMerged } from "../training/lora.ts";
 import { configHelp, type GenerateConfig, loadConfig } from "./config.ts";
 import { openDevice } from "./device.ts";
 import { runCommand } from "./errors.ts";
@@ -40,6 +40,7 @@ export async function generate(args: readonly string[]): Promise<void> {
     const completions = await answerPrompts(config.model.path, prompts, {
       ...config.generation,
       template: data.template,
+      adapter: config.model.adapter,
       onProgress: (finished) => progress.update({ step: finished, total: prompts.length }),
     });
     progress.finish();
@@ -56,6 +57,8 @@ export async function generate(args: readonly string[]): Promise<void> {
 export type AnswerOptions = GenerateConfig["generation"] & {
   /** A chat template's file that wins over the model's own. */
   template?: string | null;
+  /** Directory of a LoRA adapter to merge into the model. */
+  adapter?: string | null;
   /** Called as answers are finished, with their number. */
   onProgress?: (finished: number) => void;
 };
@@ -68,13 +71,13 @@ export type AnswerOptions = GenerateConfig["generation"] & {
 export async function answerPrompts(
   path: string,
   prompts: readonly Prompt[],
-  { template = null, onProgress, ...options }: AnswerOptions,
+  { template = null, adapter = null, onProgress, ...options }: AnswerOptions,
 ): Promise<string[]> {
   const model = await loadModel(path, { template });
   try {
     const device = await openDevice();
     try {
-      return await answer(device, model, { prompts, options, onProgress });
+      return await answer(device, model, { prompts, options, adapter, onProgress });
     } finally {
       device.destroy();
     }
@@ -86,8 +89,9 @@ export async function answerPrompts(
 async function answer(
   device: Device,
   { config, tokenizer, directory }: LoadedModel,
-  { prompts, options, onProgress }: {
+  { prompts, options, adapter, onProgress }: {
     prompts: readonly Prompt[];
+    adapter: string | null;
     options: GenerateConfig["generation"];
     onProgress: AnswerOptions["onProgress"];
   },
@@ -95,7 +99,7 @@ async function answer(
   const parameters = llamaParameters(config);
   const layout = layoutParameters(parameters, { maximumBytes: maximumSegmentBytes(device) });
   const weights = await createParameters(device, { layout, label: "weights" });
-  await uploadDirectory(device, weights, { directory, parameters });
+  await loadMerged(device, weights, { directory, adapter, parameters });
   const { tokens } = await generateTokens(device, weights.tensors, {
     ...options,
     config,

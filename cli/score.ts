@@ -46,7 +46,9 @@ export async function score(args: readonly string[]): Promise<void> {
     try {
       device = await openDevice();
       const limit = memoryLimit === null ? {} : { memoryLimit };
-      for await (const scores of scoreRecords(device, model, { groups: examples, batchSize, ...limit })) {
+      const { adapter } = config.model;
+      const scored = scoreRecords(device, model, { groups: examples, batchSize, adapter, ...limit });
+      for await (const scores of scored) {
         const names = scores.length === 2 ? ["chosen", "rejected"] : ["completion"];
         const entries = scores.map((
           { logp, tokenLogps },

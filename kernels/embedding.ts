@@ -1,5 +1,6 @@
 /** Looking up rows of a table (embedding) or of activations (gather), with gradients that need no atomics. */
 import embeddingWgsl from "./embedding.wgsl" with { type: "text" };
+import packedEmbeddingWgsl from "./embedding_bf16.wgsl" with { type: "text" };
 import { differentiate, dispatch, type Graph, needsGradient, temporary } from "./graph.ts";
 import { elementGroups } from "./rows.ts";
 import sumListedRowsWgsl from "./sum_listed_rows.wgsl" with { type: "text" };
@@ -21,8 +22,8 @@ export interface RowLists {
 /**
  * Row `indices[i]` of `table` for every i.
  *
- * @param table [entries, channels]; channels must be a multiple of 4. A parameter (its gradient is added to) or an
- * activation (its gradient is written whole: then `lists` must have one list for each row of the table, in order).
+ * @param table [entries, channels]; channels must be a multiple of 4. A parameter (its gradient is added to; in float32
+ * or, frozen, bfloat16) or an activation (its gradient is written whole: then `lists` must have one list for each row of the table, in order).
  * @param options.indices u32 [rows].
  * @param options.lists Where each row of the table is used; needed only if a gradient flows.
  * @returns [rows, channels].
@@ -37,7 +38,11 @@ export function lookUp(graph: Graph, table: Tensor, options: { indices: Tensor; 
   }
   const y = temporary([rows, channels], "look-up");
   dispatch(graph, {
-    kernel: { label: "look-up", code: embeddingWgsl, constants: { VECTORS: channels / 4 } },
+    kernel: {
+      label: "look-up",
+      code: table.dtype === "bf16" ? packedEmbeddingWgsl : embeddingWgsl,
+      constants: { VECTORS: channels / 4 },
+    },
     bindings: [[table, "read"], [indices, "read"], [y, "write"]],
     uniforms: [rows],
     workgroups: elementGroups(rows * channels / 4),

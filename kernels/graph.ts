@@ -12,7 +12,7 @@ export interface Kernel {
   readonly constants?: Readonly<Record<string, number>>;
 }
 
-/** How a kernel uses a tensor: `read` only, `write` all of it, or `update` (read and write). */
+/** How a kernel uses a tensor: `read` only, `write` without reading (all of it, or a part that nothing else writes), or both: `update`. */
 export type Access = "read" | "write" | "update";
 
 /** One number of a kernel's uniform block: `u32`, or `f32` when wrapped. */

@@ -1,14 +1,6 @@
-/** Matrix products: which variant to run for which shape, and the gradient of a linear layer. */
-import {
-  differentiate,
-  type Dispatch,
-  dispatch,
-  type Gradients,
-  type Graph,
-  type Kernel,
-  needsGradient,
-  temporary,
-} from "./graph.ts";
+/** Matrix products: which variant to run for which shape. */
+import { type Block, type MatrixView, viewOf } from "./block.ts";
+import { type Dispatch, dispatch, type Graph, type Kernel, temporary } from "./graph.ts";
 import { subgroupMatmulWgsl } from "./matmul_subgroup.ts";
 import { type Tile, tiledMatmulWgsl, tiles } from "./matmul_tiled.ts";
 import type { Tensor } from "./tensor.ts";
@@ -19,12 +11,14 @@ export interface MatmulOptions {
   transposeA?: boolean;
   /** `b` is stored transposed, [n, k]. */
   transposeB?: boolean;
-  /** A tensor of the result's shape that is added to the product. */
-  residual?: Tensor;
-  /** Add the product to this tensor instead of making a new one. */
-  into?: Tensor;
-  /** Write the product to this tensor instead of making a new one. */
-  output?: Tensor;
+  /** Factor on the product; default 1. */
+  scale?: number;
+  /** What is added to the product, of its shape; beside a block as `output`, the same block of another matrix. */
+  residual?: Tensor | Block;
+  /** Add the product to this instead of making a new tensor. */
+  into?: Tensor | Block;
+  /** Write the product to this instead of making a new tensor. */
+  output?: Tensor | Block;
   /** Force a kernel, for tests and benchmarks. */
   variant?: MatmulVariant;
   /** Force how much of the inner size a launch of the subgroup kernel sums, a multiple of 4; for tests and benchmarks. */
@@ -35,45 +29,48 @@ export interface MatmulOptions {
 export type MatmulVariant = "small" | "medium" | "large" | { readonly rows: number };
 
 /**
- * Records a product of matrices, or of two batches of matrices: op(a) · op(b) (+ residual).
+ * Records a product of matrices, of parts of matrices, or of two batches of matrices: scale · op(a) · op(b) (+ residual).
  *
- * No gradient flows through it; see {@linkcode linear}.
+ * No gradient flows through it; see `linear`.
  *
  * @param a [m, k] or [batch, m, k]; with `transposeA` [k, m].
  * @param b [k, n] or [batch, k, n]; with `transposeB` [n, k].
- * @returns [m, n] or [batch, m, n].
+ * @returns [m, n] or [batch, m, n]; the whole matrix where `into` or `output` is a block.
  * @throws If the inner sizes or batches differ, or options exclude each other.
  */
-export function matmul(graph: Graph, a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
-  const { transposeA = false, transposeB = false, residual, into, output } = options;
-  const shape = productShape(a, b, { transposeA, transposeB });
+export function matmul(
+  graph: Graph,
+  a: Tensor | Block,
+  b: Tensor | Block,
+  options: MatmulOptions = {},
+): Tensor {
+  const { transposeA = false, transposeB = false, scale = 1, residual, into, output } = options;
+  const [viewA, viewB] = [viewOf(a), viewOf(b)];
+  const shape = productShape(viewA, viewB, { transposeA, transposeB });
   const { batch, m, n, k } = shape;
-  const resultShape = a.shape.length === 3 ? [batch, m, n] : [m, n];
+  const resultShape = viewA.shape.length === 3 ? [batch, m, n] : [m, n];
   if (into !== undefined && (residual !== undefined || output !== undefined)) {
     throw new Error(
       "matmul: `into` is what the product is added to; give neither `residual` nor `output` with it",
     );
   }
-  for (const other of [residual, into, output]) {
-    if (other !== undefined && other.shape.join() !== resultShape.join()) {
-      throw new RangeError(
-        `matmul: the product is [${resultShape}], the tensor to add it to or write it to is [${other.shape}]`,
-      );
-    }
-  }
-  const add = into !== undefined ? "result" : residual !== undefined ? "residual" : "nothing";
-  const result = into ?? output ?? temporary(resultShape, "matmul");
-  const variant = options.variant ?? chooseVariant(graph, { ...shape, transposeA });
-  const operation = { m, n, k, transposeA, transposeB, add } as const;
+  const result = viewOf(into ?? output ?? temporary(resultShape, "matmul"));
+  const added = residual === undefined ? undefined : viewOf(residual);
+  for (const view of [result, ...(added ? [added] : [])]) checkResult(view, { resultShape, result });
+  const add = into !== undefined ? "result" : added !== undefined ? "residual" : "nothing";
+  const views = [viewA, viewB, result];
+  const variant = options.variant ?? chooseVariant(graph, { ...shape, transposeA, views });
+  const operation = { m, n, k, transposeA, transposeB, scale, add, views } as const;
+  const uniforms = [m, n, k, ...views.map(({ stride }) => stride), ...views.map(({ start }) => start)];
   if (typeof variant === "string") {
     const { kernel, workgroups } = tiled(variant, operation);
     dispatch(graph, {
       kernel,
       bindings: bind(add),
-      uniforms: [m, n, k],
+      uniforms,
       workgroups: [workgroups[0], workgroups[1], batch],
     });
-    return result;
+    return result.tensor;
   }
   const depth = options.depth ?? chooseDepth(shape, variant.rows);
   for (let first = 0; first < k; first += depth) {
@@ -82,71 +79,36 @@ export function matmul(graph: Graph, a: Tensor, b: Tensor, options: MatmulOption
     dispatch(graph, {
       kernel,
       bindings: bind(part),
-      uniforms: [m, n, k, first, Math.min(k, first + depth)],
+      uniforms: [...uniforms, first, Math.min(k, first + depth)],
       workgroups: [workgroups[0], workgroups[1], batch],
     });
   }
-  return result;
+  return result.tensor;
 
   function bind(add: Operation["add"]): Dispatch["bindings"] {
     return [
-      [a, "read"],
-      [b, "read"],
-      [result, add === "result" ? "update" : "write"],
-      ...(add === "residual" ? [[residual!, "read"] as const] : []),
+      [viewA.tensor, "read"],
+      [viewB.tensor, "read"],
+      [result.tensor, add === "result" ? "update" : "write"],
+      ...(add === "residual" ? [[added!.tensor, "read"] as const] : []),
     ];
   }
 }
 
-/**
- * A linear layer without bias: y = x Wᵀ (+ residual).
- *
- * Gradients: dx = dy W, dW += dyᵀ x, and dy for the residual.
- *
- * @param x [rows, inputs].
- * @param weight [outputs, inputs], as Hugging Face stores it.
- * @param options.residual [rows, outputs], added to the result.
- * @returns [rows, outputs].
- */
-export function linear(
-  graph: Graph,
-  x: Tensor,
-  { weight, residual }: { weight: Tensor; residual?: Tensor },
-): Tensor {
-  const y = matmul(graph, x, weight, { transposeB: true, ...(residual ? { residual } : {}) });
-  differentiate(graph, {
-    output: y,
-    inputs: [x, weight, ...(residual ? [residual] : [])],
-    rule: (dy, gradients) => {
-      if (residual !== undefined) addResidualGradient(graph, residual, { gradient: dy, gradients });
-      linearGradient(graph, { x, weight, dy, gradients });
-    },
-  });
-  return y;
-}
-
-/** dx and dW of y = x Wᵀ. */
-export function linearGradient(
-  graph: Graph,
-  { x, weight, dy, gradients }: { x: Tensor; weight: Tensor; dy: Tensor; gradients: Gradients },
+function checkResult(
+  view: MatrixView,
+  { resultShape, result }: { resultShape: readonly number[]; result: MatrixView },
 ): void {
-  if (weight.gradient !== undefined) matmul(graph, dy, x, { transposeA: true, into: weight.gradient });
-  if (!needsGradient(graph, x)) return;
-  const existing = gradients.get(x);
-  gradients.set(x, matmul(graph, dy, weight, existing ? { residual: existing } : {}));
-}
-
-/** A residual branch passes its gradient on; it must be the first to reach the tensor, which walking backwards ensures. */
-function addResidualGradient(
-  graph: Graph,
-  residual: Tensor,
-  { gradient, gradients }: { gradient: Tensor; gradients: Gradients },
-): void {
-  if (!needsGradient(graph, residual)) return;
-  if (gradients.has(residual)) {
-    throw new Error("linear: the residual already has a gradient from a later operation");
+  if (view.shape.join() !== resultShape.join()) {
+    throw new RangeError(
+      `matmul: the product is [${resultShape}], what to add it to or write it to is [${view.shape}]`,
+    );
   }
-  gradients.set(residual, gradient);
+  if (view.stride !== result.stride || view.start !== result.start) {
+    throw new RangeError(
+      "matmul: the residual must lie in its matrix as the result does: give the same block of both",
+    );
+  }
 }
 
 interface ProductShape {
@@ -157,8 +119,8 @@ interface ProductShape {
 }
 
 function productShape(
-  a: Tensor,
-  b: Tensor,
+  a: MatrixView,
+  b: MatrixView,
   options: { transposeA: boolean; transposeB: boolean },
 ): ProductShape {
   const batchA = a.shape.length === 3 ? a.shape[0]! : 1;
@@ -183,10 +145,13 @@ const FILLED_SOFTWARE = 2;
 /** The rule for an adapter about which nothing was measured: the largest tile that still fills the device. */
 export function chooseVariant(
   graph: Graph,
-  { batch, m, n, k, transposeA }: ProductShape & { transposeA: boolean },
+  { batch, m, n, k, transposeA, views = [] }: ProductShape & {
+    transposeA: boolean;
+    views?: readonly MatrixView[];
+  },
 ): MatmulVariant {
   const { software, subgroupSize } = graph.device;
-  const aligned = n % 4 === 0 && k % 4 === 0 && (!transposeA || m % 4 === 0);
+  const aligned = isAligned([n, k, ...(transposeA ? [m] : [])], views);
   if (software && subgroupSize >= 4 && aligned) {
     const columns = Math.ceil(n / 4 / subgroupSize);
     const fits = (rows: number) => rows <= m && Math.ceil(m / rows) * columns * batch >= FILLED_SOFTWARE;
@@ -196,6 +161,11 @@ export function chooseVariant(
   const groups = (tile: Tile) => Math.ceil(m / tile.m) * Math.ceil(n / tile.n) * batch;
   if (groups(tiles.large) >= FILLED) return "large";
   return groups(tiles.medium) >= FILLED ? "medium" : "small";
+}
+
+/** Whether sizes and places allow reading four elements at a time. */
+function isAligned(sizes: readonly number[], views: readonly MatrixView[]): boolean {
+  return [...sizes, ...views.flatMap(({ stride, start }) => [stride, start])].every((size) => size % 4 === 0);
 }
 
 /** Bytes of `b` that several rows of workgroups can share in a core's cache. */
@@ -218,7 +188,10 @@ interface Operation {
   k: number;
   transposeA: boolean;
   transposeB: boolean;
+  scale: number;
   add: "nothing" | "result" | "residual";
+  /** Of a, b and the result. */
+  views: readonly MatrixView[];
 }
 
 interface Launch {
@@ -231,11 +204,13 @@ function label({ transposeA, transposeB }: Operation): string {
 }
 
 function tiled(name: keyof typeof tiles, operation: Operation): Launch {
-  const { m, n, k, transposeA, transposeB, add } = operation;
+  const { m, n, k, transposeA, transposeB, scale, add, views } = operation;
+  const [a, b, c] = views as readonly [MatrixView, MatrixView, MatrixView];
   const tile = tiles[name];
-  const vectorA = (transposeA ? m : k) % 4 === 0;
-  const vectorB = (transposeB ? k : n) % 4 === 0;
-  const code = tiledMatmulWgsl({ transposeA, transposeB, vectorA, vectorB, vectorC: n % 4 === 0, add, tile });
+  const vectorA = isAligned([transposeA ? m : k], [a]);
+  const vectorB = isAligned([transposeB ? k : n], [b]);
+  const vectorC = isAligned([n], [c]);
+  const code = tiledMatmulWgsl({ transposeA, transposeB, vectorA, vectorB, vectorC, scale, add, tile });
   return {
     kernel: { label: `${label(operation)} ${name}`, code },
     workgroups: [Math.ceil(n / tile.n), Math.ceil(m / tile.m)],
@@ -243,19 +218,19 @@ function tiled(name: keyof typeof tiles, operation: Operation): Launch {
 }
 
 function subgroup(graph: Graph, rows: number, operation: Operation): Launch {
-  const { m, n, k, transposeA, transposeB, add } = operation;
+  const { m, n, k, transposeA, transposeB, scale, add, views } = operation;
   const { subgroupSize: lanes, subgroupPreamble: preamble } = graph.device;
   if (lanes === 0) {
     throw new Error(`matmul: "${graph.device.description}" has no subgroup operations of a fixed size`);
   }
-  if (n % 4 !== 0 || k % 4 !== 0 || (transposeA && m % 4 !== 0) || (transposeA && rows > 4 * lanes)) {
+  if (!isAligned([n, k, ...(transposeA ? [m] : [])], views) || (transposeA && rows > 4 * lanes)) {
     throw new RangeError(
-      `matmul: the subgroup kernel with ${rows} rows takes sizes that 4 divides${
+      `matmul: the subgroup kernel with ${rows} rows takes sizes and blocks that 4 divides${
         transposeA ? ` and at most ${4 * lanes} rows` : ""
       }, not m ${m}, n ${n}, k ${k}`,
     );
   }
-  const code = subgroupMatmulWgsl({ transposeA, transposeB, add, lanes, rows, preamble });
+  const code = subgroupMatmulWgsl({ transposeA, transposeB, scale, add, lanes, rows, preamble });
   return {
     kernel: { label: `${label(operation)} subgroup ${rows}`, code },
     workgroups: [Math.ceil(n / 4 / lanes), Math.ceil(m / rows)],

@@ -6,7 +6,9 @@
  * working set stays in registers whatever the number of rows.
  */
 
-/** What a variant of the product computes and how. All sizes of the product must be multiples of 4. */
+import { timesScale } from "./matmul_tiled.ts";
+
+/** What a variant of the product computes and how. All sizes, strides and starts must be multiples of 4. */
 export interface SubgroupVariant {
   /** `a` is stored [k, m] instead of [m, k]. */
   readonly transposeA: boolean;
@@ -14,6 +16,8 @@ export interface SubgroupVariant {
   readonly transposeB: boolean;
   /** What is added to the product: nothing, the previous contents of the result, or another tensor. */
   readonly add: "nothing" | "result" | "residual";
+  /** Factor on the product. */
+  readonly scale: number;
   /** Lanes of a subgroup. */
   readonly lanes: number;
   /** Rows of the result that a lane computes, a multiple of 4 and at most 4 × lanes when `a` is transposed. */
@@ -24,12 +28,17 @@ export interface SubgroupVariant {
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
-/** The WGSL of one variant. Bindings: a, b, result, residual if added, uniforms (m, n, k, first, last). */
+/** The WGSL of one variant. Bindings: a, b, result, residual if added, uniforms (`Sizes` in the text). */
 export function subgroupMatmulWgsl(variant: SubgroupVariant): string {
-  const { add, lanes, rows, preamble } = variant;
+  const { add, scale, lanes, rows, preamble } = variant;
   const added = add === "nothing" ? "" : add === "result" ? " + c[at]" : " + residual[at]";
   return `${preamble}
-struct Sizes { m: u32, n: u32, k: u32, first: u32, last: u32 } // this launch sums the depths from first to last
+struct Sizes {
+  m: u32, n: u32, k: u32,
+  stride_a: u32, stride_b: u32, stride_c: u32, // elements from one line of the matrix to the next
+  start_a: u32, start_b: u32, start_c: u32,    // where the block begins in its matrix
+  first: u32, last: u32,                       // this launch sums the depths from first to last
+}
 @group(0) @binding(0) var<storage, read> a: array<vec4f>;
 @group(0) @binding(1) var<storage, read> b: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> c: array<vec4f>;
@@ -38,14 +47,15 @@ ${add === "residual" ? "@group(0) @binding(3) var<storage, read> residual: array
 
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let m4 = sizes.m / 4u;
   let n4 = sizes.n / 4u;
-  let k4 = sizes.k / 4u;
+  let stride_a = sizes.stride_a / 4u;
+  let stride_b = sizes.stride_b / 4u;
+  let stride_c = sizes.stride_c / 4u;
   let row = group.y * ${rows}u;
   let column = group.x * ${lanes}u + lane;
-  let base_a = group.z * sizes.m * k4;
-  let base_b = group.z * sizes.k * n4;
-  let base_c = group.z * sizes.m * n4;
+  let base_a = (sizes.start_a + group.z * sizes.m * sizes.k) / 4u;
+  let base_b = (sizes.start_b + group.z * sizes.k * sizes.n) / 4u;
+  let base_c = (sizes.start_c + group.z * sizes.m * sizes.n) / 4u;
 ${range(rows).map((i) => `  var sum${i} = vec4f();`).join("\n")}
   for (var k = sizes.first / 4u; k < sizes.last / 4u; k++) {
 ${loadA(variant)}
@@ -55,7 +65,9 @@ ${range(rows).map((i) => `    ${multiplyRow(variant, i)}`).join("\n")}
   if (column >= n4) { return; }
 ${
     range(rows).map((i) =>
-      `  if (row + ${i}u < sizes.m) { let at = base_c + (row + ${i}u) * n4 + column; c[at] = sum${i}${added}; }`
+      `  if (row + ${i}u < sizes.m) { let at = base_c + (row + ${i}u) * stride_c + column; c[at] = sum${i}${
+        timesScale(scale)
+      }${added}; }`
     ).join("\n")
   }
 }`;
@@ -72,7 +84,7 @@ function loadA(variant: SubgroupVariant): string {
   if (!transposeA) { // lane i holds row i, k…k+3
     return range(Math.ceil(rows / lanes)).map((part) => {
       const last = Math.min(lanes, rows - part * lanes) - 1;
-      return `    let a${part} = a[base_a + (row + ${part * lanes}u + min(lane, ${last}u)) * k4 + k];`;
+      return `    let a${part} = a[base_a + (row + ${part * lanes}u + min(lane, ${last}u)) * stride_a + k];`;
     }).join("\n");
   }
   const quads = rows / 4; // lane holds rows 4q…4q+3 of one step of depth
@@ -80,17 +92,19 @@ function loadA(variant: SubgroupVariant): string {
   return range(4 / depth).map((part) =>
     `    let a${part} = a[base_a + (k * 4u + ${
       part * depth
-    }u + lane / ${quads}u % ${depth}u) * m4 + row / 4u + lane % ${quads}u];`
+    }u + lane / ${quads}u % ${depth}u) * stride_a + row / 4u + lane % ${quads}u];`
   ).join("\n");
 }
 
 /** `b0`…`b3`: this lane's four columns at the four steps of depth. */
 function loadB({ transposeB }: SubgroupVariant): string {
   if (!transposeB) {
-    return range(4).map((d) => `    let b${d} = b[base_b + (k * 4u + ${d}u) * n4 + column];`).join("\n");
+    return range(4).map((d) => `    let b${d} = b[base_b + (k * 4u + ${d}u) * stride_b + column];`).join(
+      "\n",
+    );
   }
   return [
-    ...range(4).map((j) => `    let t${j} = b[base_b + (column * 4u + ${j}u) * k4 + k];`),
+    ...range(4).map((j) => `    let t${j} = b[base_b + (column * 4u + ${j}u) * stride_b + k];`),
     ...range(4).map((d) => `    let b${d} = vec4f(t0[${d}], t1[${d}], t2[${d}], t3[${d}]);`),
   ].join("\n");
 }

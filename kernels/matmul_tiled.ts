@@ -14,6 +14,8 @@ export interface TiledVariant {
   readonly vectorC: boolean;
   /** What is added to the product: nothing, the previous contents of the result, or another tensor. */
   readonly add: "nothing" | "result" | "residual";
+  /** Factor on the product. */
+  readonly scale: number;
   /** Tile and thread block. */
   readonly tile: Tile;
 }
@@ -44,7 +46,7 @@ const PADDING = 4;
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
-/** The WGSL of one variant. Bindings: a, b, result, residual if added, uniforms (m, n, k). */
+/** The WGSL of one variant. Bindings: a, b, result, residual if added, uniforms (`Sizes` in the text). */
 export function tiledMatmulWgsl(variant: TiledVariant): string {
   const { tile, add, vectorA, vectorB, vectorC } = variant;
   const columns = tile.n / 4 / tile.threadVectors; // threads along n
@@ -54,7 +56,11 @@ export function tiledMatmulWgsl(variant: TiledVariant): string {
     range(tile.threadVectors).map((j) => `sum_${i}_${j}`)
   );
   return `
-struct Sizes { m: u32, n: u32, k: u32 }
+struct Sizes {
+  m: u32, n: u32, k: u32,
+  stride_a: u32, stride_b: u32, stride_c: u32, // elements from one line of the matrix to the next
+  start_a: u32, start_b: u32, start_c: u32,    // where the block begins in its matrix
+}
 @group(0) @binding(0) var<storage, read> a: array<${element(vectorA)}>;
 @group(0) @binding(1) var<storage, read> b: array<${element(vectorB)}>;
 @group(0) @binding(2) var<storage, read_write> c: array<${element(vectorC)}>;
@@ -70,9 +76,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let row = thread / ${columns}u;
   let first_row = group.y * ${tile.m}u;
   let first_column = group.x * ${tile.n}u;
-  let base_a = group.z * sizes.m * sizes.k;
-  let base_b = group.z * sizes.k * sizes.n;
-  let base_c = group.z * sizes.m * sizes.n;
+  let base_a = sizes.start_a + group.z * sizes.m * sizes.k;
+  let base_b = sizes.start_b + group.z * sizes.k * sizes.n;
+  let base_c = sizes.start_c + group.z * sizes.m * sizes.n;
 ${accumulators.map((name) => `  var ${name} = vec4f();`).join("\n")}
   for (var k = 0u; k < sizes.k; k += ${tile.k}u) {
 ${stageA(variant, threads)}
@@ -85,6 +91,11 @@ ${store(variant, columns)}
 }`;
 }
 
+/** The factor on a product as WGSL; nothing for 1. */
+export function timesScale(scale: number): string {
+  return scale === 1 ? "" : ` * f32(${scale})`;
+}
+
 /** Copies the tile of `a` to workgroup memory, k-major, zero outside the matrix. */
 function stageA({ transposeA, vectorA, tile }: TiledVariant, threads: number): string {
   const width = vectorA ? 4 : 1;
@@ -94,10 +105,10 @@ function stageA({ transposeA, vectorA, tile }: TiledVariant, threads: number): s
   return eachLoad(lines * perLine, threads, (index) => {
     const load = transposeA
       ? `let line = k + ${index} / ${perLine}u; let at = first_row + ${index} % ${perLine}u * ${width}u;
-        if (line < sizes.k && at < sizes.m) { value = a[(base_a + line * sizes.m + at) / ${width}u]; }
+        if (line < sizes.k && at < sizes.m) { value = a[(base_a + line * sizes.stride_a + at) / ${width}u]; }
         let to = ${index} / ${perLine}u * ${stride}u + ${index} % ${perLine}u * ${width}u;`
       : `let line = first_row + ${index} / ${perLine}u; let at = k + ${index} % ${perLine}u * ${width}u;
-        if (line < sizes.m && at < sizes.k) { value = a[(base_a + line * sizes.k + at) / ${width}u]; }
+        if (line < sizes.m && at < sizes.k) { value = a[(base_a + line * sizes.stride_a + at) / ${width}u]; }
         let to = ${index} % ${perLine}u * ${width * stride}u + ${index} / ${perLine}u;`;
     const step = transposeA ? 1 : stride;
     const stores = vectorA
@@ -117,11 +128,11 @@ function stageB({ transposeB, vectorB, tile }: TiledVariant, threads: number): s
     const load = transposeB
       ? `let line = ${index} / ${perLine}u; let at = ${index} % ${perLine}u * ${width}u;
         if (first_column + line < sizes.n && k + at < sizes.k) {
-          value = b[(base_b + (first_column + line) * sizes.k + k + at) / ${width}u];
+          value = b[(base_b + (first_column + line) * sizes.stride_b + k + at) / ${width}u];
         }`
       : `let line = ${index} / ${perLine}u; let at = ${index} % ${perLine}u * ${width}u;
         if (k + line < sizes.k && first_column + at < sizes.n) {
-          value = b[(base_b + (k + line) * sizes.n + first_column + at) / ${width}u];
+          value = b[(base_b + (k + line) * sizes.stride_b + first_column + at) / ${width}u];
         }`;
     const stores = transposeB
       ? range(width).map((e) =>
@@ -152,15 +163,15 @@ function multiply({ m, n, threadRows, threadVectors }: Tile, columns: number, k:
   return `    { ${loads.join(" ")}\n      ${products.join("\n      ")} }`;
 }
 
-function store({ tile, vectorC, add }: TiledVariant, columns: number): string {
+function store({ tile, vectorC, add, scale }: TiledVariant, columns: number): string {
   const combine = (at: string, value: string) => {
     const added = add === "nothing" ? "" : add === "result" ? ` + c[${at}]` : ` + residual[${at}]`;
-    return `c[${at}] = ${value}${added};`;
+    return `c[${at}] = ${value}${timesScale(scale)}${added};`;
   };
   return range(tile.threadRows).map((i) => {
     const writes = range(tile.threadVectors).map((j) => {
       const first = `first_column + (column + ${j * columns}u) * 4u`;
-      const at = `base_c + at_row * sizes.n + ${first}`;
+      const at = `base_c + at_row * sizes.stride_c + ${first}`;
       if (vectorC) return `if (${first} < sizes.n) { ${combine(`(${at}) / 4u`, `sum_${i}_${j}`)} }`;
       return range(4).map((e) =>
         `if (${first} + ${e}u < sizes.n) { ${combine(`${at} + ${e}u`, `sum_${i}_${j}[${e}]`)} }`

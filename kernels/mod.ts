@@ -44,7 +44,8 @@ export {
   type Uniform,
 } from "./graph.ts";
 export type { TiledAttention } from "./attention_tile.ts";
-export { linear, matmul, type MatmulOptions, type MatmulVariant } from "./matmul.ts";
+export { linear, type LinearWeights } from "./linear.ts";
+export { matmul, type MatmulOptions, type MatmulVariant } from "./matmul.ts";
 export { adamw, type AdamwOptions, gradientNorm, mixParameters } from "./optimizer.ts";
 export {
   clearParameters,

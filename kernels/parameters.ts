@@ -1,6 +1,6 @@
 /** Parameter sets: all tensors of a model pooled in a few buffers, so that the optimizer takes a few dispatches. */
 import { createStorage, type Device, maximumBindingBytes, withMemoryCheck } from "./device.ts";
-import { externalTensor, sizeOf, type Tensor } from "./tensor.ts";
+import { bytesOf, externalTensor, type Tensor } from "./tensor.ts";
 
 /** A tensor of a model: its name and shape. */
 export interface ParameterSpec {
@@ -8,6 +8,8 @@ export interface ParameterSpec {
   readonly name: string;
   /** Sizes, outermost first. Weight decay applies to tensors of two or more dimensions. */
   readonly shape: readonly number[];
+  /** How it is stored; bfloat16 is for weights that are not trained. Default f32. */
+  readonly dtype?: "f32" | "bf16";
 }
 
 /** Where each tensor of a model lies; sets of the same layout can be combined element by element. */
@@ -17,7 +19,12 @@ export interface ParameterLayout {
   /** Segment and byte offset of each tensor. */
   readonly entries: ReadonlyMap<
     string,
-    { readonly segment: number; readonly offset: number; readonly shape: readonly number[] }
+    {
+      readonly segment: number;
+      readonly offset: number;
+      readonly shape: readonly number[];
+      readonly dtype: "f32" | "bf16";
+    }
   >;
 }
 
@@ -45,11 +52,12 @@ export function layoutParameters(
   specs: readonly ParameterSpec[],
   { maximumBytes }: { maximumBytes: number },
 ): ParameterLayout {
-  const entries = new Map<string, { segment: number; offset: number; shape: readonly number[] }>();
+  const entries: Map<string, NonNullable<ReturnType<ParameterLayout["entries"]["get"]>>> = new Map();
   const segments: { bytes: number; decayed: number }[] = [];
   const decays = ({ shape }: ParameterSpec) => shape.length >= 2;
   for (const spec of [...specs.filter(decays), ...specs.filter((spec) => !decays(spec))]) {
-    const bytes = Math.ceil(sizeOf(spec.shape) * 4 / ALIGNMENT) * ALIGNMENT;
+    const { shape, dtype = "f32" } = spec;
+    const bytes = Math.ceil(bytesOf({ shape, dtype }) / ALIGNMENT) * ALIGNMENT;
     if (bytes > maximumBytes) {
       throw new RangeError(
         `The tensor ${spec.name} [${spec.shape}] takes ${bytes} bytes; one binding of this device holds ${maximumBytes}`,
@@ -60,7 +68,7 @@ export function layoutParameters(
     if (segment === undefined || segment.bytes + bytes > maximumBytes) {
       segments.push(segment = { bytes: 0, decayed: 0 });
     }
-    entries.set(spec.name, { segment: segments.length - 1, offset: segment.bytes, shape: spec.shape });
+    entries.set(spec.name, { segment: segments.length - 1, offset: segment.bytes, shape, dtype });
     segment.bytes += bytes;
     if (decays(spec)) segment.decayed = segment.bytes / 4;
   }
@@ -86,11 +94,17 @@ export async function createParameters(
     allocate: () => layout.segments.map(({ bytes: size }) => createStorage(device, { size, label })),
   });
   const tensors = new Map<string, Tensor>();
-  for (const [name, { segment, offset, shape }] of layout.entries) {
+  for (const [name, { segment, offset, shape, dtype }] of layout.entries) {
     const gradient = gradients?.tensors.get(name);
     tensors.set(
       name,
-      externalTensor(buffers[segment]!, { shape, offset, label: name, ...(gradient ? { gradient } : {}) }),
+      externalTensor(buffers[segment]!, {
+        shape,
+        dtype,
+        offset,
+        label: name,
+        ...(gradient ? { gradient } : {}),
+      }),
     );
   }
   return { layout, buffers, tensors, bytes };

@@ -1,7 +1,7 @@
 /** Tensors: a shape over some memory of the device. */
 
-/** What an element of a tensor is; all are four bytes. */
-export type DType = "f32" | "u32" | "i32";
+/** What an element of a tensor is: four bytes, or two of bfloat16, which frozen weights may be stored in. */
+export type DType = "f32" | "u32" | "i32" | "bf16";
 
 /**
  * Where a tensor's bytes are. Tensors that share a storage share its lifetime.
@@ -43,9 +43,14 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
+/** Bytes of one element. */
+export function elementBytes(dtype: DType): number {
+  return dtype === "bf16" ? 2 : 4;
+}
+
 /** Number of bytes of a tensor. */
-export function bytesOf(tensor: Tensor): number {
-  return sizeOf(tensor.shape) * 4;
+export function bytesOf({ shape, dtype }: Pick<Tensor, "shape" | "dtype">): number {
+  return sizeOf(shape) * elementBytes(dtype);
 }
 
 /**
@@ -60,7 +65,7 @@ export function externalTensor(
   options: { shape: readonly number[]; dtype?: DType; offset?: number; label?: string; gradient?: Tensor },
 ): Tensor {
   const { shape, dtype = "f32", offset = 0, label = buffer.label, gradient } = options;
-  const storage: Storage = { kind: "external", bytes: sizeOf(shape) * 4, label, buffer, offset };
+  const storage: Storage = { kind: "external", bytes: bytesOf({ shape, dtype }), label, buffer, offset };
   return { shape, dtype, storage, offset: 0, ...(gradient ? { gradient } : {}) };
 }
 
@@ -80,7 +85,7 @@ export function rows(tensor: Tensor, start: number, end: number): Tensor {
   if (start < 0 || end > count || start >= end) {
     throw new RangeError(`rows: ${start}…${end} is not within [${tensor.shape}]`);
   }
-  const offset = tensor.offset + start * sizeOf(rest) * 4;
+  const offset = tensor.offset + start * bytesOf({ shape: rest, dtype: tensor.dtype });
   if (offset % 256 !== 0) throw new RangeError(`rows: byte offset ${offset} is not a multiple of 256`);
   const { gradient: _, ...view } = tensor;
   return { ...view, shape: [end - start, ...rest], offset };

@@ -1,7 +1,8 @@
 /** Log-probabilities of given tokens, without logits for the whole batch. */
 import { differentiate, dispatch, type Graph, needsGradient, temporary } from "./graph.ts";
 import { elementsOf } from "./elements.ts";
-import { matmul } from "./matmul.ts";
+import type { Adapter } from "./adapter.ts";
+import { applyLinear, linearGradients, type LinearWeights, trainable } from "./linear.ts";
 import { elementGroups, lanesPerRow, rowGroups } from "./rows.ts";
 import { rows as rowsOf, type Tensor } from "./tensor.ts";
 import divergencesWgsl from "./token_divergences.wgsl" with { type: "text" };
@@ -12,10 +13,16 @@ import gradientWgsl from "./token_log_probs_gradient.wgsl" with { type: "text" }
 export interface TokenLogProbsOptions {
   /** [vocabulary, channels]. */
   head: Tensor;
+  /** The head's adapter; then the head itself is frozen. */
+  adapter?: Adapter | undefined;
   /** u32 [rows]: the token whose log-probability is wanted. */
   targets: Tensor;
   /** Other models over the same rows, to be compared with; no gradient flows to them. */
-  others?: readonly { readonly hidden: Tensor; readonly head: Tensor }[];
+  others?: readonly {
+    readonly hidden: Tensor;
+    readonly head: Tensor;
+    readonly adapter?: Adapter | undefined;
+  }[];
   /** How many bytes of logits may exist at a time, of each model; default 64 MiB. */
   logitsBytes?: number;
 }
@@ -40,7 +47,8 @@ const CHUNK_ROWS = 64;
  * @param hidden [rows, channels]: only the rows that predict a completion token.
  */
 export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogProbsOptions): TokenLogProbs {
-  const { head, targets, others = [], logitsBytes = 64 * 2 ** 20 } = options;
+  const { head, adapter, targets, others = [], logitsBytes = 64 * 2 ** 20 } = options;
+  const layer: LinearWeights = { weight: head, adapter };
   const [rows = 0] = hidden.shape;
   const [vocabulary = 0] = head.shape;
   const size = Math.max(1, Math.floor(logitsBytes / 4 / vocabulary / CHUNK_ROWS)) * CHUNK_ROWS;
@@ -67,7 +75,7 @@ export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogPro
   for (const chunk of chunks) {
     const uniforms = [chunk.rows, perRow];
     const workgroups = [rowGroups(chunk.rows, lanes)] as const;
-    const logits = matmul(graph, chunk.hidden, head, { transposeB: true });
+    const { y: logits } = applyLinear(graph, chunk.hidden, layer);
     if (chunks.length === 1) kept = logits;
     dispatch(graph, {
       kernel: rowKernel("token log-probs", forwardWgsl),
@@ -81,7 +89,8 @@ export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogPro
       workgroups,
     });
     for (const other of compared) {
-      const otherLogits = matmul(graph, chunk.cut(other.hidden), other.head, { transposeB: true });
+      const otherLayer: LinearWeights = { weight: other.head, adapter: other.adapter };
+      const { y: otherLogits } = applyLinear(graph, chunk.cut(other.hidden), otherLayer);
       dispatch(graph, {
         kernel: rowKernel("token divergences", divergencesWgsl),
         bindings: [
@@ -99,13 +108,13 @@ export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogPro
   }
   differentiate(graph, {
     output: logProbs,
-    inputs: [hidden, head],
+    inputs: [hidden, ...trainable(layer)],
     rule: (gradient, gradients) => {
       const hiddenGradient = needsGradient(graph, hidden)
         ? temporary(hidden.shape, "hidden gradient")
         : undefined;
       for (const chunk of chunks) {
-        const logits = kept ?? matmul(graph, chunk.hidden, head, { transposeB: true });
+        const logits = kept ?? applyLinear(graph, chunk.hidden, layer).y;
         dispatch(graph, {
           kernel: { label: "token log-probs gradient", code: header + gradientWgsl },
           bindings: [
@@ -117,12 +126,11 @@ export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogPro
           uniforms: [chunk.rows, perRow],
           workgroups: elementGroups(chunk.rows * perRow),
         });
-        if (hiddenGradient !== undefined) {
-          matmul(graph, logits, head, { output: chunk.cut(hiddenGradient) });
-        }
-        if (head.gradient !== undefined) {
-          matmul(graph, logits, chunk.hidden, { transposeA: true, into: head.gradient });
-        }
+        linearGradients(graph, logits, {
+          x: chunk.hidden,
+          ...layer,
+          ...(hiddenGradient ? { output: chunk.cut(hiddenGradient) } : {}),
+        });
       }
       if (hiddenGradient !== undefined) gradients.set(hidden, hiddenGradient);
     },

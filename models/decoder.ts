@@ -2,7 +2,7 @@
 import { cachedAttention } from "../kernels/cached_attention.ts";
 import { createStorage, type Device, withMemoryCheck } from "../kernels/device.ts";
 import { createGraph, type Graph, input, output } from "../kernels/graph.ts";
-import { matmul } from "../kernels/matmul.ts";
+import { linear } from "../kernels/linear.ts";
 import { compile, type Program } from "../kernels/program.ts";
 import { bytesOf, externalTensor, sizeOf, type Tensor } from "../kernels/tensor.ts";
 import type { LlamaConfig } from "./files/llama_config.ts";
@@ -149,7 +149,7 @@ function recordDecoder(
   }); // [rows, C]
   if (!predict) return;
   const normed = llamaFinalNorm(graph, hidden, { config, weights });
-  const logits = matmul(graph, normed, llamaHead(config, weights), { transposeB: true }); // [rows, V]
+  const logits = linear(graph, normed, llamaHead(config, weights)); // [rows, V]
   output(graph, "logits", logits);
 }
 

@@ -1,8 +1,9 @@
 /** Llama as a pure function over tensors: packed token rows in, hidden states or log-probabilities out. */
+import type { Adapter } from "../kernels/adapter.ts";
 import { attention } from "../kernels/attention.ts";
 import { lookUp, type RowLists } from "../kernels/embedding.ts";
 import type { Graph } from "../kernels/graph.ts";
-import { linear } from "../kernels/matmul.ts";
+import { linear, type LinearWeights } from "../kernels/linear.ts";
 import type { ParameterSpec } from "../kernels/parameters.ts";
 import { rmsNorm } from "../kernels/rms_norm.ts";
 import { rotary } from "../kernels/rotary.ts";
@@ -15,6 +16,8 @@ import type { LlamaConfig } from "./files/llama_config.ts";
  * the same input are one matrix, their rows one below the other.
  */
 export interface FusedParameter extends ParameterSpec {
+  /** What it is for: a table of rows to look up, a matrix to multiply with, or one number a channel. */
+  readonly kind: "embedding" | "linear" | "vector";
   /** The file's tensors, in the order of their rows. */
   readonly parts: readonly { readonly name: string; readonly shape: readonly number[] }[];
 }
@@ -25,7 +28,8 @@ export function llamaParameters(config: LlamaConfig): FusedParameter[] {
   const fuse = (name: string, parts: FusedParameter["parts"]): FusedParameter => {
     const [first] = parts;
     const rows = parts.reduce((sum, { shape }) => sum + shape[0]!, 0);
-    return { name, shape: [rows, ...first!.shape.slice(1)], parts };
+    const kind = first!.shape.length === 1 ? "vector" : "linear";
+    return { name, kind, shape: [rows, ...first!.shape.slice(1)], parts };
   };
   const single = (name: string, tensor: string, shape: number[]) => fuse(name, [{ name: tensor, shape }]);
   const layer = (n: number): FusedParameter[] => {
@@ -47,15 +51,20 @@ export function llamaParameters(config: LlamaConfig): FusedParameter[] {
     ];
   };
   return [
-    single("embedding", "model.embed_tokens.weight", [vocabularySize, C]),
+    { ...single("embedding", "model.embed_tokens.weight", [vocabularySize, C]), kind: "embedding" },
     ...Array.from({ length: config.layers }, (_, n) => layer(n)).flat(),
     single("norm", "model.norm.weight", [C]),
     ...(config.tieWordEmbeddings ? [] : [single("head", "lm_head.weight", [vocabularySize, C])]),
   ];
 }
 
-/** The weights of a model by parameter name. */
-export type Weights = ReadonlyMap<string, Tensor>;
+/** The weights of a model by parameter name, and the adapters of some of them; a map of tensors will do. */
+export interface Weights {
+  /** The parameter of that name. */
+  get(name: string): Tensor | undefined;
+  /** By the name of the weight that they belong to. */
+  readonly adapters?: ReadonlyMap<string, Adapter>;
+}
 
 /** What the model reads besides its weights. */
 export interface LlamaInputs {
@@ -96,6 +105,10 @@ export function llama(
   const { heads, keyValueHeads, headSize, rmsNormEpsilon: epsilon } = config;
   const { positions, cosines, sines } = inputs;
   const weight = (name: string) => weightOf(weights, name);
+  const layer = (name: string): LinearWeights => ({
+    weight: weightOf(weights, name),
+    adapter: weights.adapters?.get(name),
+  });
 
   let x = lookUp(graph, weight("embedding"), {
     indices: inputs.tokens,
@@ -103,14 +116,14 @@ export function llama(
   }); // [rows, C]
   for (let n = 0; n < config.layers; n++) {
     const normed = rmsNorm(graph, x, { weight: weight(`layers.${n}.input_norm`), epsilon });
-    const qkv = linear(graph, normed, { weight: weight(`layers.${n}.qkv`) }); // [rows, (H + 2 Hk) D]
+    const qkv = linear(graph, normed, layer(`layers.${n}.qkv`)); // [rows, (H + 2 Hk) D]
     const rotated = rotary(graph, qkv, { positions, cosines, sines, heads: heads + keyValueHeads, headSize });
     const attended = attend(rotated, n); // [rows, H D]
-    x = linear(graph, attended, { weight: weight(`layers.${n}.output`), residual: x });
+    x = linear(graph, attended, { ...layer(`layers.${n}.output`), residual: x });
 
     const fed = rmsNorm(graph, x, { weight: weight(`layers.${n}.feed_forward_norm`), epsilon });
-    const gateUp = linear(graph, fed, { weight: weight(`layers.${n}.gate_up`) }); // [rows, 2 F]
-    x = linear(graph, swiglu(graph, gateUp), { weight: weight(`layers.${n}.down`), residual: x });
+    const gateUp = linear(graph, fed, layer(`layers.${n}.gate_up`)); // [rows, 2 F]
+    x = linear(graph, swiglu(graph, gateUp), { ...layer(`layers.${n}.down`), residual: x });
   }
   return x;
 }
@@ -125,9 +138,10 @@ export function llamaFinalNorm(
   return rmsNorm(graph, x, { weight: weightOf(weights, "norm"), epsilon: config.rmsNormEpsilon });
 }
 
-/** The matrix that turns hidden states into logits: [vocabularySize, hiddenSize]. */
-export function llamaHead(config: LlamaConfig, weights: Weights): Tensor {
-  return weightOf(weights, config.tieWordEmbeddings ? "embedding" : "head");
+/** The layer that turns hidden states into logits: [vocabularySize, hiddenSize]. */
+export function llamaHead(config: LlamaConfig, weights: Weights): LinearWeights {
+  const name = config.tieWordEmbeddings ? "embedding" : "head";
+  return { weight: weightOf(weights, name), adapter: weights.adapters?.get(name) };
 }
 
 function weightOf(weights: Weights, name: string): Tensor {

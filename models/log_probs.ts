@@ -100,11 +100,11 @@ export function completionLogProbs(
   // The others first: their activations are gone before those that a backward pass needs are made.
   const compared = others.map((other) => ({
     hidden: predictingStates(graph, other, options),
-    head: llamaHead(config, other),
+    ...headOf(other),
   }));
   const hidden = predictingStates(graph, weights, options);
   const tokens = tokenLogProbs(graph, hidden, {
-    head: llamaHead(config, weights),
+    ...headOf(weights),
     targets: batch.slot_targets,
     others: compared,
   });
@@ -118,6 +118,11 @@ export function completionLogProbs(
       divergence: sum(divergences),
     })),
   };
+
+  function headOf(weights: Weights) {
+    const { weight: head, adapter } = llamaHead(config, weights);
+    return { head, adapter };
+  }
 }
 
 /** The normed states from which completion tokens are predicted: [slots, hiddenSize]. */

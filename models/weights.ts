@@ -1,9 +1,13 @@
 /** Weights between a model's files and the device. */
 import type { Device } from "../kernels/device.ts";
 import type { ParameterSet } from "../kernels/parameters.ts";
-import { sizeOf } from "../kernels/tensor.ts";
+import { elementBytes, sizeOf } from "../kernels/tensor.ts";
 import type { ModelDirectory } from "./files/directory.ts";
+import { encodeFromFloat32 } from "./files/floats.ts";
 import type { FusedParameter } from "./llama.ts";
+
+/** A parameter as far as files are concerned: the tensors that lie in it one after another. */
+export type StoredParameter = Pick<FusedParameter, "name" | "parts">;
 
 /** Elements sent or fetched at a time: 4 MiB, so that the host never holds more of a large tensor. */
 const CHUNK_ELEMENTS = 2 ** 20;
@@ -15,7 +19,7 @@ export type ReadTensor = (
 ) => Promise<void>;
 
 /**
- * Fills a parameter set from the tensors of a file, a chunk at a time.
+ * Fills a parameter set from the tensors of a file, a chunk at a time; numbers are rounded where it stores bfloat16.
  *
  * @param options.parameters What the model consists of; `llamaParameters` lists it.
  * @param options.read Delivers each file tensor.
@@ -23,17 +27,19 @@ export type ReadTensor = (
 export async function uploadWeights(
   device: Device,
   set: ParameterSet,
-  options: { parameters: readonly FusedParameter[]; read: ReadTensor },
+  options: { parameters: readonly StoredParameter[]; read: ReadTensor },
 ): Promise<void> {
   for (const { name, parts } of options.parameters) {
-    const { segment, offset } = set.layout.entries.get(name)!;
+    const { segment, offset, dtype } = set.layout.entries.get(name)!;
+    const size = elementBytes(dtype);
     let start = offset;
     for (const part of parts) {
       const from = start;
       await options.read(part.name, (at, values) => {
-        device.gpu.queue.writeBuffer(set.buffers[segment]!, from + at * 4, values);
+        const stored = dtype === "bf16" ? encodeFromFloat32(values, "BF16") : values;
+        device.gpu.queue.writeBuffer(set.buffers[segment]!, from + at * size, stored);
       });
-      start += sizeOf(part.shape) * 4;
+      start += sizeOf(part.shape) * size;
     }
   }
 }
@@ -48,7 +54,7 @@ export function uploadDirectory(
   set: ParameterSet,
   options: {
     directory: Pick<ModelDirectory, "readChunks">;
-    parameters: readonly FusedParameter[];
+    parameters: readonly StoredParameter[];
     prefix?: string;
   },
 ): Promise<void> {
@@ -78,22 +84,40 @@ export interface DeviceTensor {
 export function weightTensors(
   device: Device,
   set: ParameterSet,
-  { parameters }: { parameters: readonly FusedParameter[] },
+  { parameters }: { parameters: readonly StoredParameter[] },
 ): DeviceTensor[] {
   const windows = createWindows(device);
   return parameters.flatMap(({ name, parts }) => {
     const { segment, offset } = set.layout.entries.get(name)!;
-    let start = offset / 4;
-    return parts.map(({ name, shape }) => {
-      const from = start;
-      start += sizeOf(shape);
-      return {
-        name,
-        shape,
-        read: (at: number, count: number) =>
-          windows.read(set.buffers[segment]!, { offset: from + at, count }),
-      };
-    });
+    return partsOf(set.buffers[segment]!, { parts, start: offset / 4, windows });
+  });
+}
+
+/** The tensors that lie in a buffer one after another, as it is when they are first read. */
+export function tensorsOfBuffer(
+  device: Device,
+  buffer: GPUBuffer,
+  parts: StoredParameter["parts"],
+): DeviceTensor[] {
+  return partsOf(buffer, { parts, start: 0, windows: createWindows(device) });
+}
+
+function partsOf(
+  buffer: GPUBuffer,
+  { parts, start, windows }: {
+    parts: StoredParameter["parts"];
+    start: number;
+    windows: ReturnType<typeof createWindows>;
+  },
+): DeviceTensor[] {
+  return parts.map(({ name, shape }) => {
+    const from = start;
+    start += sizeOf(shape);
+    return {
+      name,
+      shape,
+      read: (at: number, count: number) => windows.read(buffer, { offset: from + at, count }),
+    };
   });
 }
 

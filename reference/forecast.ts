@@ -97,6 +97,11 @@ export function referenceWarnings(strategy: ReferenceStrategy, { totalSteps }: R
   ];
 }
 
+/** α of each update that a strategy will make in a run, in order. */
+export function updateAlphas(strategy: ReferenceStrategy, { totalSteps }: RunLength): number[] {
+  return updateSteps(strategy, totalSteps).map((step) => strategy({ step, totalSteps }));
+}
+
 function updateSteps(strategy: ReferenceStrategy, totalSteps: number): number[] {
   const steps = Array.from({ length: totalSteps }, (_, index) => index + 1);
   return steps.filter((step) => strategy({ step, totalSteps }) > 0);

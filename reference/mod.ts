@@ -3,10 +3,17 @@
  *
  * @module
  */
-export { averageLag, countUpdates, referenceWarnings, type RunLength } from "./forecast.ts";
+export { averageLag, countUpdates, referenceWarnings, type RunLength, updateAlphas } from "./forecast.ts";
 export { frozen } from "./frozen.ts";
 export { hard, type HardOptions } from "./hard.ts";
 export { mixReference } from "./mix.ts";
+export {
+  addSnapshot,
+  emptySnapshots,
+  snapshotsNeeded,
+  type SnapshotStack,
+  type SnapshotUpdate,
+} from "./snapshots.ts";
 export { soft, type SoftOptions } from "./soft.ts";
 export {
   defineReferenceStrategy,

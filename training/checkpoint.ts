@@ -7,8 +7,8 @@
  */
 import { type ModelDirectory, openModelDirectory } from "../models/files/directory.ts";
 import { writeModelDirectory } from "../models/files/write_directory.ts";
-import type { FusedParameter } from "../models/llama.ts";
 import { uploadDirectory, weightTensors } from "../models/weights.ts";
+import type { SnapshotStack } from "../reference/snapshots.ts";
 import type { Engine } from "./engine.ts";
 import type { RunState } from "./loop_options.ts";
 
@@ -21,12 +21,12 @@ export interface CheckpointHeader {
   readonly state: RunState;
   /** What must be the same for the run to continue: anything that can be compared as JSON. */
   readonly identity: unknown;
+  /** The shares of the snapshots that an adapter's reference consists of. */
+  readonly snapshots?: SnapshotStack;
 }
 
 /** Options of {@linkcode saveCheckpoint}. */
-export interface SaveOptions extends CheckpointHeader {
-  /** The parameters of the model. */
-  readonly parameters: readonly FusedParameter[];
+export interface SaveOptions extends Omit<CheckpointHeader, "snapshots"> {
   /** How many checkpoints to keep, this one included. */
   readonly keep: number;
 }
@@ -40,15 +40,17 @@ const stepOf = (name: string) => Number(name.slice("step-".length));
  * The new one is complete before an old one is removed, so a kill at any moment leaves one that can be used.
  */
 export async function saveCheckpoint(engine: Engine, directory: string, options: SaveOptions): Promise<void> {
-  const { state, identity, parameters, keep } = options;
+  const { state, identity, keep } = options;
   const tensors = KEPT.flatMap((set) => {
     const parametersOfSet = engine.sets[set];
     if (parametersOfSet === null) return [];
-    return weightTensors(engine.device, parametersOfSet, { parameters })
+    return weightTensors(engine.device, parametersOfSet, { parameters: engine.parameters[set] })
       .map((tensor) => ({ ...tensor, name: `${set}/${tensor.name}` }));
   });
   await writeModelDirectory(`${directory}/${nameOf(state.step)}`, {
-    config: { checkpoint: { state, identity } },
+    config: {
+      checkpoint: { state, identity, ...(engine.snapshots ? { snapshots: engine.snapshots } : {}) },
+    },
     tensors,
     dtype: "F32",
     replace: true,
@@ -95,28 +97,22 @@ export async function readCheckpointHeader(path: string): Promise<CheckpointHead
  *
  * @throws If a tensor is missing or has another size, and then nothing is loaded; or if the files can't be read.
  */
-export async function loadCheckpoint(
-  engine: Engine,
-  path: string,
-  { parameters }: { parameters: readonly FusedParameter[] },
-): Promise<void> {
+export async function loadCheckpoint(engine: Engine, path: string): Promise<void> {
   using directory = await openModelDirectory(path);
-  checkShapes(directory, { engine, parameters });
+  checkShapes(directory, engine);
   for (const set of KEPT) {
     const parametersOfSet = engine.sets[set];
     if (parametersOfSet === null) continue;
+    const parameters = engine.parameters[set];
     await uploadDirectory(engine.device, parametersOfSet, { directory, parameters, prefix: `${set}/` });
   }
+  engine.snapshots = (await readCheckpointHeader(path)).snapshots ?? null;
   engine.device.check();
 }
 
-function checkShapes(
-  { path, tensors }: ModelDirectory,
-  { engine, parameters }: { engine: Engine; parameters: readonly FusedParameter[] },
-): void {
-  const parts = parameters.flatMap(({ parts }) => parts);
-  for (const set of KEPT.filter((set) => engine.sets[set] !== null)) {
-    for (const { name, shape } of parts) {
+function checkShapes({ path, tensors }: ModelDirectory, { sets, parameters }: Engine): void {
+  for (const set of KEPT.filter((set) => sets[set] !== null)) {
+    for (const { name, shape } of parameters[set].flatMap(({ parts }) => parts)) {
       const found = tensors.get(`${set}/${name}`)?.shape;
       if (found?.join() === shape.join()) continue;
       throw new Error(

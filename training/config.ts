@@ -72,10 +72,42 @@ export type ReferenceSettings =
     | { readonly update: "hard"; readonly every: number }
   );
 
+/** Adapters that are trained in place of the model's weights; what is left out has a default, or the adapter's config says it. */
+export interface LoraRunSettings {
+  /** An adapter's directory to go on from; null starts a new one. */
+  readonly path: string | null;
+  /** r; default 16. */
+  readonly rank?: number | undefined;
+  /** α; default twice the rank. */
+  readonly alpha?: number | undefined;
+  /** Default `all-linear`. */
+  readonly targets?: readonly string[] | string | undefined;
+  /** Layers that get none. */
+  readonly exclude?: readonly string[] | string | undefined;
+  /** Blocks whose layers get adapters. */
+  readonly layers?: readonly number[] | undefined;
+  /** Divide α by √r. */
+  readonly useRslora?: boolean | undefined;
+  /** Other ranks, by name. */
+  readonly rankPattern?: readonly (readonly [string, number])[] | undefined;
+  /** Other α, by name. */
+  readonly alphaPattern?: readonly (readonly [string, number])[] | undefined;
+  /** How the frozen matrices are stored. */
+  readonly base: "float32" | "bfloat16";
+  /** Snapshots that a moving reference may consist of; by default as many as keep it exact. */
+  readonly snapshots?: number | undefined;
+  /** Whether the policy is also written with the adapter merged. */
+  readonly merge: boolean;
+}
+
 /** All settings of a run; see the README's table of keys for what each does. */
 export interface RunConfig {
   /** The model to train, in Hugging Face layout, and the element type that it is written with. */
-  readonly model: { readonly path: string; readonly dtype: "float32" | "float16" | "bfloat16" };
+  readonly model: {
+    readonly path: string;
+    readonly lora?: LoraRunSettings | null | undefined;
+    readonly dtype: "float32" | "float16" | "bfloat16";
+  };
   /** Records and how they become tokens. */
   readonly data: {
     readonly train: readonly string[];

@@ -1,22 +1,17 @@
 /** The engine: everything of a run that lives on the device, and the programs that move it one step on. */
 import type { BatchShape, PackedBatch } from "../data/pack.ts";
 import { createStorage, type Device } from "../kernels/device.ts";
-import {
-  clearParameters,
-  copyParameters,
-  createParameters,
-  layoutParameters,
-  maximumSegmentBytes,
-  type ParameterLayout,
-  type ParameterSet,
-} from "../kernels/parameters.ts";
+import { clearParameters, copyParameters, type ParameterSet } from "../kernels/parameters.ts";
 import { compile, type PendingRun, type Program } from "../kernels/program.ts";
 import { externalTensor } from "../kernels/tensor.ts";
-import { llamaParameters } from "../models/llama.ts";
-import type { EngineOptions, EngineSets, PolicyName } from "./engine_options.ts";
+import type { Weights } from "../models/llama.ts";
+import type { StoredParameter } from "../models/weights.ts";
+import { addSnapshot, emptySnapshots, type SnapshotStack } from "../reference/snapshots.ts";
+import type { EngineOptions, EngineSets, LoraOptions, PolicyName } from "./engine_options.ts";
 import { buildGraphs, programName } from "./graphs.ts";
+import { createSets, policyWeights, storedParameters } from "./sets.ts";
 
-export type { EngineOptions, EngineSets, PolicyName };
+export type { EngineOptions, EngineSets, LoraOptions, PolicyName };
 
 /** A micro-batch's part in its optimizer step: what its loss is divided by counts the whole step. */
 export interface MicroBatch {
@@ -48,10 +43,16 @@ export interface Engine {
   readonly device: Device;
   /** The parameter sets. */
   readonly sets: EngineSets;
+  /** What the tensors of each set are called in files. */
+  readonly parameters: Readonly<Record<keyof EngineSets, readonly StoredParameter[]>>;
+  /** The shares of the snapshots that the reference consists of; null unless adapters are trained. */
+  snapshots: SnapshotStack | null;
   /** What it takes. */
   readonly memory: EngineMemory;
   /** Programs by name, for profiles. */
   readonly programs: ReadonlyMap<string, Program>;
+  /** One of the models, for a forward pass elsewhere; it follows the training. */
+  weights(policy: PolicyName): Weights;
   /** Makes the reference, and the initial one, copies of the policy. */
   copyPolicyToReference(): void;
   /** Makes the initial reference a copy of the reference. */
@@ -95,9 +96,8 @@ export interface Engine {
  * @throws If the memory needed exceeds the limit or the device; the message says how much that is.
  */
 export async function createEngine(device: Device, options: EngineOptions): Promise<Engine> {
-  const { config, loss, optimizer } = options;
-  const layout = layoutParameters(llamaParameters(config), { maximumBytes: maximumSegmentBytes(device) });
-  const sets = await createSets(device, layout, options.reference);
+  const { loss, optimizer, lora } = options;
+  const sets = await createSets(device, options);
   const setBytes = Object.fromEntries(
     Object.entries(sets).flatMap(([name, set]) => set === null ? [] : [[name, (set as ParameterSet).bytes]]),
   );
@@ -133,13 +133,39 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
     inputs.shares!.set([1 / stepRecords, 1 / stepTokens, records, 1 / stepRecords]);
   };
 
+  let snapshots = lora === undefined || sets.reference === null ? null : emptySnapshots(lora.snapshots);
+  const moveReference = (alpha: number): PendingRun => {
+    const found = program("move reference");
+    if (snapshots === null) {
+      found.inputs.move!.set([alpha, 0, 0, 0]);
+    } else {
+      const { stack, slot, factors } = addSnapshot(snapshots, { alpha });
+      snapshots = stack;
+      found.inputs.move!.set([alpha, slot, 0, 0]);
+      found.inputs.factors!.set(factors);
+    }
+    return found.run();
+  };
+
   return {
     device,
     sets,
+    parameters: storedParameters(options),
+    get snapshots() {
+      return snapshots;
+    },
+    set snapshots(stack) {
+      snapshots = stack;
+    },
     memory: { sets: setBytes, temporaries, transfers, total: reserved + temporaries + transfers },
     programs,
+    weights: (name) => policyWeights(name, { sets, lora }),
     copyPolicyToReference() {
-      if (sets.reference !== null) copyParameters(device, { from: sets.policy, to: sets.reference });
+      if (lora !== undefined) {
+        if (sets.reference !== null && lora.continued) moveReference(1);
+      } else if (sets.reference !== null) {
+        copyParameters(device, { from: sets.policy, to: sets.reference });
+      }
       if (sets.initial !== null) copyParameters(device, { from: sets.policy, to: sets.initial });
     },
     copyReferenceToInitial() {
@@ -152,7 +178,7 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
       }
     },
     accumulate(batch, { labels, measureInitial = false, ...micro }) {
-      const kind = measureInitial && sets.initial !== null ? "train, initial" : "train";
+      const kind = measureInitial && options.reference === "moving" ? "train, initial" : "train";
       const found = load(programName(kind, micro.shape), batch);
       found.inputs.labels!.set(labels);
       setShares(found, micro);
@@ -174,33 +200,11 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
       found.inputs.step!.set([learningRate, 1 - beta1 ** step, 1 - beta2 ** step, 0]);
       return found.run();
     },
-    moveReference(alpha) {
-      const found = program("move reference");
-      found.inputs.alpha!.set([alpha, 0, 0, 0]);
-      return found.run();
-    },
+    moveReference,
     compare: (batch, { shape }) => load(programName("compare", shape), batch).run(),
     score(batch, { policy, shape }) {
-      const known = policy === "initial" && sets.initial === null ? "reference" : policy;
+      const known = policy === "initial" && options.reference === "frozen" ? "reference" : policy;
       return load(programName(known, shape), batch).run();
     },
-  };
-}
-
-async function createSets(
-  device: Device,
-  layout: ParameterLayout,
-  reference: EngineOptions["reference"],
-): Promise<EngineSets> {
-  const create = (label: string, gradients?: ParameterSet) =>
-    createParameters(device, { layout, label, ...(gradients ? { gradients } : {}) });
-  const gradients = await create("gradients");
-  return {
-    gradients,
-    policy: await create("policy", gradients),
-    reference: reference === "none" ? null : await create("reference"),
-    initial: reference === "moving" ? await create("initial reference") : null,
-    first: await create("first moments"),
-    second: await create("second moments"),
   };
 }

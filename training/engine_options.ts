@@ -4,14 +4,29 @@ import type { AdamwOptions } from "../kernels/optimizer.ts";
 import type { ParameterSet } from "../kernels/parameters.ts";
 import type { CompiledLoss } from "../losses/compile.ts";
 import type { LlamaConfig } from "../models/files/llama_config.ts";
+import type { AdapterLayout } from "../models/lora/layout.ts";
 
 /** The three policies of a Trust Region run. */
 export type PolicyName = "policy" | "reference" | "initial";
+
+/** What is trained in place of the model's own weights. */
+export interface LoraOptions {
+  /** The adapters. */
+  layout: AdapterLayout;
+  /** How the frozen matrices are stored. */
+  base: "float32" | "bfloat16";
+  /** Snapshots of the policy's adapter that the reference may consist of. */
+  snapshots: number;
+  /** Whether training starts from an adapter that changes something already; it is the first reference then. */
+  continued: boolean;
+}
 
 /** What an engine is built for. */
 export interface EngineOptions {
   /** The model's architecture. */
   config: LlamaConfig;
+  /** Train adapters beside frozen weights instead of the weights. */
+  lora?: LoraOptions;
   /** The loss, compiled; null for one that the host computes, see {@linkcode Engine.accumulateSeeded}. */
   loss: CompiledLoss | null;
   /** Completions in a record: two for pairs, one for unpaired and SFT records. */
@@ -34,11 +49,13 @@ export interface EngineOptions {
 
 /** Parameter sets of a run. */
 export interface EngineSets {
+  /** The frozen weights beside which adapters are trained; null where the weights themselves are. */
+  readonly base: ParameterSet | null;
   /** What is trained. */
   readonly policy: ParameterSet;
-  /** What it is compared with; null for losses without a reference. */
+  /** What it is compared with; null for losses without a reference, and where that is the base. */
   readonly reference: ParameterSet | null;
-  /** The reference as it was at step 0; null unless the reference moves. */
+  /** The reference as it was at step 0; null unless the reference moves, and where that is the base. */
   readonly initial: ParameterSet | null;
   /** Sum of the gradients of the step's micro-batches. */
   readonly gradients: ParameterSet;

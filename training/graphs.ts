@@ -3,8 +3,8 @@ import type { BatchShape } from "../data/pack.ts";
 import type { Device } from "../kernels/device.ts";
 import { backward, createGraph, type Graph, input, output } from "../kernels/graph.ts";
 import { adamw, gradientNorm, mixParameters } from "../kernels/optimizer.ts";
-import type { ParameterSet } from "../kernels/parameters.ts";
 import { mismatchedTerms, preferenceLoss } from "../kernels/preference_loss.ts";
+import { takeSnapshot } from "../kernels/snapshot.ts";
 import type { Tensor } from "../kernels/tensor.ts";
 import type { Weights } from "../models/llama.ts";
 import {
@@ -14,7 +14,8 @@ import {
   completionLogProbs,
 } from "../models/log_probs.ts";
 import { rotaryTables } from "../models/rotary_tables.ts";
-import type { EngineOptions, EngineSets } from "./engine_options.ts";
+import type { EngineOptions, EngineSets, PolicyName } from "./engine_options.ts";
+import { comparedPolicies, policyWeights } from "./sets.ts";
 
 /** What the programs of an engine are built of. */
 export interface GraphParts {
@@ -45,7 +46,9 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
   };
   const logProbs: LogProbs = (graph, weights, { batch, others = [] }) =>
     completionLogProbs(graph, weights, { config, batch, tables, others });
-  const known = (["reference", "initial"] as const).filter((name) => sets[name] !== null);
+  const known = comparedPolicies(options.reference);
+  const isMoving = options.reference === "moving";
+  const weightsOf = (name: PolicyName) => policyWeights(name, { sets, lora: options.lora });
 
   for (const shape of options.shapes) {
     if (loss !== null) {
@@ -54,7 +57,7 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
         programName("train", shape),
         (graph) => recordTraining(graph, { ...parts, shape, others, logProbs }),
       );
-      if (loss.needs.reference && sets.initial !== null) {
+      if (loss.needs.reference && isMoving) {
         build(
           programName("train, initial", shape),
           (graph) => recordTraining(graph, { ...parts, shape, others: known, logProbs }),
@@ -65,23 +68,22 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
       build(programName("seeded", shape), (graph) => {
         const batch = batchInputs(graph, shape);
         const derivatives = input(graph, "derivatives", { shape: [shape.sequences] });
-        const policy = logProbs(graph, sets.policy.tensors, { batch }).sequence;
+        const policy = logProbs(graph, trainedWeights(parts), { batch }).sequence;
         backward(graph, new Map([[policy, derivatives]]));
         output(graph, "policy", policy);
       });
     }
     if (known.length > 0) {
       build(programName("compare", shape), (graph) => {
-        const others = known.map((name) => forwardOnly(sets[name]!));
         const batch = batchInputs(graph, shape);
-        const compared = logProbs(graph, forwardOnly(sets.policy), { batch, others });
+        const compared = logProbs(graph, weightsOf("policy"), { batch, others: known.map(weightsOf) });
         output(graph, "policy", compared.sequence);
         outputOthers(graph, known, compared);
       });
     }
     for (const name of ["policy", ...known] as const) {
       build(programName(name, shape), (graph) => {
-        const { token, sequence } = logProbs(graph, forwardOnly(sets[name]!), {
+        const { token, sequence } = logProbs(graph, weightsOf(name), {
           batch: batchInputs(graph, shape),
         });
         output(graph, "token", token);
@@ -96,13 +98,30 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
     );
   }
   build("update", (graph) => recordUpdate(graph, parts));
-  if (sets.initial !== null) {
-    build("move reference", (graph) => {
-      const alpha = input(graph, "alpha", { shape: [4] });
-      mixParameters(graph, { reference: sets.reference!, policy: sets.policy }, { alpha });
-    });
+  if (isMoving || (options.lora?.continued && sets.reference !== null)) {
+    build("move reference", (graph) => recordMove(graph, parts));
   }
   return graphs;
+}
+
+/** The policy with the gradients of what is trained. */
+function trainedWeights({ sets, options: { lora } }: Pick<GraphParts, "sets" | "options">): Weights {
+  return policyWeights("policy", { sets, lora, trained: true });
+}
+
+/** θ_ref ← α θ + (1 − α) θ_ref: a mix of weights, or of adapters as a stack of snapshots. */
+function recordMove(graph: Graph, { options: { lora }, sets }: GraphParts): void {
+  const move = input(graph, "move", { shape: [4] });
+  if (lora === undefined) {
+    mixParameters(graph, { reference: sets.reference!, policy: sets.policy }, { alpha: move });
+    return;
+  }
+  const count = lora.snapshots;
+  const factors = input(graph, "factors", { shape: [count] });
+  const stacks = policyWeights("reference", { sets, lora }).adapters!;
+  for (const [name, adapter] of policyWeights("policy", { sets, lora }).adapters!) {
+    takeSnapshot(graph, stacks.get(name)!, { adapter, count, move, factors });
+  }
 }
 
 type LogProbs = (
@@ -123,8 +142,8 @@ function recordTraining(
   const { sequencesPerRecord } = options;
   const loss = options.loss!;
   const batch = batchInputs(graph, shape);
-  const weights = others.map((name) => sets[name]!.tensors);
-  const compared = logProbs(graph, sets.policy.tensors, { batch, others: weights });
+  const weights = others.map((name) => policyWeights(name, { sets, lora: options.lora }));
+  const compared = logProbs(graph, trainedWeights({ options, sets }), { batch, others: weights });
   const reference = others[0] === "reference" ? compared.others[0]!.sequence : undefined;
   const losses = preferenceLoss(graph, compared.sequence, {
     formula: loss,
@@ -154,8 +173,9 @@ function recordMismatched(
   { options, sets, mismatchedSums, shape, logProbs }: GraphParts & { shape: BatchShape; logProbs: LogProbs },
 ): void {
   const batch = batchInputs(graph, shape);
-  const reference = logProbs(graph, sets.reference!.tensors, { batch }).sequence;
-  const policy = logProbs(graph, forwardOnly(sets.policy), { batch }).sequence;
+  const weightsOf = (name: PolicyName) => policyWeights(name, { sets, lora: options.lora });
+  const reference = logProbs(graph, weightsOf("reference"), { batch }).sequence;
+  const policy = logProbs(graph, weightsOf("policy"), { batch }).sequence;
   mismatchedTerms(graph, policy, {
     formula: options.loss!,
     reference,
@@ -174,9 +194,4 @@ function recordUpdate(graph: Graph, { options: { optimizer }, sets }: GraphParts
   const { policy: parameters, gradients, first, second } = sets;
   adamw(graph, { parameters, gradients, first, second }, { ...optimizer, step, norm });
   output(graph, "norm", norm);
-}
-
-/** The weights of a set without their gradient tensors, so that nothing is kept for a backward pass. */
-function forwardOnly(set: ParameterSet): Weights {
-  return new Map([...set.tensors].map(([name, { gradient: _, ...tensor }]) => [name, tensor]));
 }

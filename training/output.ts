@@ -12,6 +12,8 @@ export interface OutputDirectory {
   readonly checkpoints: string;
   /** The trained model. */
   readonly model: string;
+  /** The trained adapter, in PEFT's layout. */
+  readonly adapter: string;
   /** One JSON object a step. */
   readonly metrics: string;
   /** The report. */
@@ -26,6 +28,7 @@ export function outputDirectory(path: string): OutputDirectory {
     path,
     checkpoints: `${path}/checkpoints`,
     model: `${path}/model`,
+    adapter: `${path}/adapter`,
     metrics: `${path}/metrics.jsonl`,
     report: `${path}/report.html`,
     config: `${path}/config.yaml`,
@@ -73,7 +76,7 @@ export async function claimDirectory(
   await checkDirectory(path, { mode });
   const directory = outputDirectory(path);
   if (mode === "overwrite") {
-    for (const name of ["checkpoints", "model", "metrics.jsonl", "report.html", "config.yaml"]) {
+    for (const name of ["checkpoints", "model", "adapter", "metrics.jsonl", "report.html", "config.yaml"]) {
       await Deno.remove(`${path}/${name}`, { recursive: true }).catch(() => {});
     }
   }

@@ -8,11 +8,12 @@ import { type LlamaConfig, parseLlamaConfig } from "../models/files/llama_config
 import { checkTensors, llamaTensors } from "../models/files/llama_tensors.ts";
 import { type FusedParameter, llamaParameters } from "../models/llama.ts";
 import { uploadDirectory } from "../models/weights.ts";
-import { countUpdates, referenceWarnings } from "../reference/forecast.ts";
+import { countUpdates, referenceWarnings, updateAlphas } from "../reference/forecast.ts";
 import type { ReferenceStrategy } from "../reference/strategy.ts";
 import { lossOf, type RunConfig, strategyOf } from "./config.ts";
 import { createEngine, type Engine } from "./engine.ts";
 import { type LoadedModel, type LoadedRecords, loadModel, loadRecords, type RunRecords } from "./load.ts";
+import { loadAdapter, type LoraPlan, planLora } from "./lora.ts";
 import { needsHost } from "./step.ts";
 import type { TrainingLoss } from "./metrics.ts";
 import { type BatchPlan, longestSequence, planBatches } from "./plan.ts";
@@ -25,6 +26,8 @@ export interface PreparedRun {
   readonly model: LoadedModel;
   /** Its parameters. */
   readonly parameters: readonly FusedParameter[];
+  /** The adapters that are trained in place of its weights; null if there are none. */
+  readonly lora: LoraPlan | null;
   /** What is minimized. */
   readonly loss: TrainingLoss;
   /** Completions in a record. */
@@ -100,8 +103,15 @@ export async function prepareRun(
       mismatched: typeof loss !== "function" && loss.needs.mismatched,
     });
     const host = needsHost(loss, training.accumulate);
+    const parameters = llamaParameters(model.config);
+    const run = { totalSteps: training.steps };
+    const lora = config.model.lora == null ? null : await planLora(config.model.lora, {
+      parameters,
+      alphas: hasReference ? updateAlphas(strategy, run) : [],
+    });
     const engine = await createEngine(device, {
       config: model.config,
+      ...(lora === null ? {} : { lora: lora.options }),
       loss: host ? null : loss as CompiledLoss,
       seeded: host,
       sequencesPerRecord,
@@ -120,17 +130,20 @@ export async function prepareRun(
       maxLength: Math.max(data.maxLength, longestSequence([...records.examples, ...evaluation])),
       ...(training.memoryLimit === null ? {} : { memoryLimit: training.memoryLimit }),
     });
-    const run = { totalSteps: training.steps };
     return {
       config,
       model,
-      parameters: llamaParameters(model.config),
+      parameters,
+      lora,
       loss,
       sequencesPerRecord,
       hasReference,
       strategy,
       referenceUpdates: hasReference ? countUpdates(strategy, run) : 0,
-      warnings: hasReference ? referenceWarnings(strategy, run) : [],
+      warnings: [
+        ...(hasReference ? referenceWarnings(strategy, run) : []),
+        ...(lora === null ? [] : loraWarnings(lora)),
+      ],
       records,
       heldOut,
       mismatch,
@@ -141,6 +154,18 @@ export async function prepareRun(
     model.directory.close();
     throw error;
   }
+}
+
+/** The share of a reference that may be lost without a word: less than float32 tells from none over a run. */
+const UNNOTICED_LOSS = 1e-6;
+
+function loraWarnings({ lost, options: { snapshots } }: LoraPlan): string[] {
+  if (lost <= UNNOTICED_LOSS) return [];
+  return [
+    `with model.lora.snapshots ${snapshots}, ${
+      (lost * 100).toPrecision(2)
+    } % of the reference will stand for snapshots that were given up; leave it out to keep the reference exact`,
+  ];
 }
 
 function recordsFor(loss: TrainingLoss, config: RunConfig): RunRecords {
@@ -163,10 +188,21 @@ function limitRecords(records: LoadedRecords, count: number): LoadedRecords {
  * @throws If the reference's directory doesn't hold the same architecture.
  */
 export async function loadWeights(run: PreparedRun): Promise<void> {
-  const { engine, model, parameters, config } = run;
-  const upload = (set: "policy" | "reference", directory: ModelDirectory) =>
+  const { engine, model, parameters, config, lora } = run;
+  const upload = (set: "base" | "policy" | "reference", directory: ModelDirectory) =>
     uploadDirectory(engine.device, engine.sets[set]!, { directory, parameters });
-  await upload("policy", model.directory);
+  if (lora === null) await upload("policy", model.directory);
+  else {
+    await upload("base", model.directory);
+    const { layout } = lora.options;
+    const { path } = config.model.lora!;
+    await loadAdapter(engine.device, engine.sets.policy, {
+      path,
+      layout,
+      parameters,
+      seed: config.training.seed,
+    });
+  }
   const path = config.reference?.path ?? null;
   if (!run.hasReference) return;
   if (path === null) return engine.copyPolicyToReference();

@@ -2,8 +2,11 @@
  * A whole run: weights, steps, evaluations, checkpoints, the trained model. This module does file I/O and uses `Deno.*`.
  */
 import { startOfData } from "../data/position.ts";
+import { writeAdapterDirectory } from "../models/files/adapter_directory.ts";
 import { writeModelDirectory } from "../models/files/write_directory.ts";
 import { writeFileAtomic } from "../models/files/write_file.ts";
+import { mergedTensors } from "../models/lora/merge.ts";
+import { adapterValues } from "../models/lora/values.ts";
 import { weightTensors } from "../models/weights.ts";
 import {
   type CheckpointHeader,
@@ -49,13 +52,14 @@ export interface RunOptions {
 /**
  * Carries out a prepared run, yielding what happens.
  *
- * Metrics go to `metrics.jsonl`, the state to `checkpoints/`, the trained policy to `model/` in Hugging Face layout.
+ * Metrics go to `metrics.jsonl`, the state to `checkpoints/`, the trained policy to `model/` in Hugging Face layout,
+ * an adapter to `adapter/` in PEFT's.
  *
  * @throws If training must stop (see `trainSteps`), or a resumed run is not the one that was interrupted. What was
  * written until then stays.
  */
 export async function* runTraining(run: PreparedRun, options: RunOptions): AsyncGenerator<RunEvent> {
-  const { engine, config, parameters } = run;
+  const { engine, config } = run;
   const { output, resume } = options;
   const { training, data } = config;
   const state: RunState = { step: 0, position: startOfData(), referenceUpdates: 0 };
@@ -71,7 +75,7 @@ export async function* runTraining(run: PreparedRun, options: RunOptions): Async
       const path = `${output.checkpoints}/${latest}`;
       const header = await readCheckpointHeader(path);
       checkIdentity(header, { identity, path });
-      await loadCheckpoint(engine, path, { parameters });
+      await loadCheckpoint(engine, path);
       Object.assign(state, header.state);
     }
   }
@@ -132,7 +136,6 @@ export async function* runTraining(run: PreparedRun, options: RunOptions): Async
       await saveCheckpoint(engine, output.checkpoints, {
         state,
         identity,
-        parameters,
         keep: config.output.keepCheckpoints,
       });
       yield { type: "checkpoint", path: output.checkpoints };
@@ -162,16 +165,33 @@ function evaluateRun(run: PreparedRun): Promise<Metrics> {
   });
 }
 
+/** Writes the trained policy: its adapter if it has one, and the whole model. */
 async function writePolicy(
-  { engine, parameters, model, config }: PreparedRun,
+  { engine, parameters, model, config, lora }: PreparedRun,
   output: OutputDirectory,
 ): Promise<void> {
-  const dtype = ({ float32: "F32", float16: "F16", bfloat16: "BF16" } as const)[config.model.dtype];
+  const { device, sets } = engine;
+  const { path, dtype, lora: settings } = config.model;
+  if (lora !== null) {
+    const { layout } = lora.options;
+    await writeAdapterDirectory(output.adapter, {
+      layout,
+      tensors: adapterValues(device, sets.policy, { layout }),
+      baseModel: path,
+      copyFrom: path,
+    });
+    if (!settings!.merge) return;
+  }
   await writeModelDirectory(output.model, {
     config: model.directory.config,
-    tensors: weightTensors(engine.device, engine.sets.policy, { parameters }),
-    dtype,
-    copyFrom: config.model.path,
+    tensors: lora === null
+      ? weightTensors(device, sets.policy, { parameters })
+      : await mergedTensors(device, sets.base!, {
+        parameters,
+        adapters: engine.weights("policy").adapters!,
+      }),
+    dtype: ({ float32: "F32", float16: "F16", bfloat16: "BF16" } as const)[dtype],
+    copyFrom: path,
     replace: true,
   });
 }

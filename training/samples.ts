@@ -34,7 +34,7 @@ export function createSampler(run: PreparedRun): Sampler {
   const maxLength = Math.min(model.config.maxPositions, longest + sampleTokens);
   const generator = createGenerator(engine.device, {
     config: model.config,
-    weights: engine.sets.policy.tensors,
+    weights: engine.weights("policy"),
     maxSequences: prompts.length,
     maxLength,
     prefillRows: Math.min(256, prompts.reduce((sum, { length }) => sum + length, 0)),

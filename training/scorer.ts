@@ -8,8 +8,8 @@ import { compile } from "../kernels/program.ts";
 import { llamaParameters } from "../models/llama.ts";
 import { batchInputs, completionLogProbs } from "../models/log_probs.ts";
 import { rotaryTables } from "../models/rotary_tables.ts";
-import { uploadDirectory } from "../models/weights.ts";
 import type { LoadedModel } from "./load.ts";
+import { loadMerged } from "./lora.ts";
 import { longestSequence } from "./plan.ts";
 import { microBatches } from "./records.ts";
 
@@ -25,6 +25,8 @@ export interface CompletionScore {
 export interface ScoreOptions {
   /** Records scored at a time. */
   readonly batchSize: number;
+  /** Directory of a LoRA adapter to merge into the model; default none. */
+  readonly adapter?: string | null;
   /** Refuse to take more device memory than this, in bytes. */
   readonly memoryLimit?: number;
 }
@@ -42,7 +44,7 @@ export async function* scoreRecords(
   model: LoadedModel,
   options: ScoreOptions & { groups: readonly PackedGroup[] },
 ): AsyncGenerator<CompletionScore[]> {
-  const { groups, batchSize, memoryLimit } = options;
+  const { groups, batchSize, memoryLimit, adapter = null } = options;
   const { config, directory } = model;
   const parameters = llamaParameters(config);
   const layout = layoutParameters(parameters, { maximumBytes: maximumSegmentBytes(device) });
@@ -61,7 +63,7 @@ export async function* scoreRecords(
     reserved: weights.bytes,
     ...(memoryLimit === undefined ? {} : { memoryLimit }),
   });
-  await uploadDirectory(device, weights, { directory, parameters });
+  await loadMerged(device, weights, { directory, adapter, parameters });
   for (const batch of batches) {
     const shape = fitShape(shapes, measureGroups(batch));
     const program = programs[shapes.indexOf(shape)]!;

@@ -144,6 +144,42 @@ export function text(noun: string): Kind<string> {
   return { form: "text", wants: noun, is: isText };
 }
 
+/** Numbers by name, read as a list of pairs. */
+export function numbersByName(): Kind<[string, number][]> {
+  return {
+    form: "yaml",
+    wants: "a number for each name, such as { q_proj: 8 }",
+    normalize: (value) =>
+      typeof value === "object" && value !== null && !Array.isArray(value)
+        ? Object.entries(value).map(([name, number]) => [name, textToNumber(number)])
+        : value,
+    is: (value): value is [string, number][] =>
+      Array.isArray(value) &&
+      value.every((pair) => Array.isArray(pair) && isText(pair[0]) && Number.isFinite(pair[1])),
+  };
+}
+
+/** Whole numbers; always read as a list. */
+export function wholeNumbers(bounds: Bounds): Kind<number[]> {
+  const one = wholeNumber(bounds);
+  return {
+    form: "yaml",
+    wants: `${one.wants}, or a list of such`,
+    normalize: (value) => Array.isArray(value) ? value.map(textToNumber) : [textToNumber(value)],
+    is: (value): value is number[] => Array.isArray(value) && value.length > 0 && value.every(one.is),
+  };
+}
+
+/** Names, or one text that stands for several. */
+export function names(noun: string): Kind<string | string[]> {
+  return {
+    form: "texts",
+    wants: noun,
+    is: (value): value is string | string[] =>
+      isText(value) || (Array.isArray(value) && value.length > 0 && value.every(isText)),
+  };
+}
+
 /** One path or several; always read as a list. */
 export function paths(): Kind<string[]> {
   return {

@@ -15,8 +15,6 @@ export interface Rule<C> {
   check: (config: C) => string | undefined;
 }
 
-// Where the reference trails the policy by fewer steps than this, margins stay near zero.
-
 const runRules: Rule<TrainConfig | SftConfig>[] = [
   {
     reads: ["training.warmup", "training.steps"],
@@ -97,6 +95,59 @@ const lossRules: Rule<TrainConfig>[] = [
   },
 ];
 
+/** Keys of `model.lora` that an adapter's own config answers. */
+const ADAPTER_KEYS = [
+  "rank",
+  "alpha",
+  "targets",
+  "exclude",
+  "layers",
+  "useRslora",
+  "rankPattern",
+  "alphaPattern",
+] as const;
+
+const loraRules: Rule<TrainConfig | SftConfig>[] = [
+  {
+    reads: ["model.lora"],
+    about: "model.lora.path",
+    check: ({ model: { lora } }) => {
+      const given = lora?.path == null ? undefined : ADAPTER_KEYS.find((name) => lora[name] !== undefined);
+      if (given === undefined) return undefined;
+      const name = given.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+      return `names an adapter, whose config would win over model.lora.${name}; leave that out`;
+    },
+  },
+];
+
+const sftLoraRule: Rule<SftConfig> = {
+  reads: ["model.lora"],
+  about: "model.lora.snapshots",
+  check: ({ model: { lora } }) =>
+    lora?.snapshots === undefined
+      ? undefined
+      : "would be ignored: sft compares with no reference; train does",
+};
+
+const referenceOfAdapterRules: Rule<TrainConfig>[] = [
+  {
+    reads: ["model.lora", "reference.path"],
+    about: "reference.path",
+    check: ({ model: { lora }, reference: { path } }) =>
+      lora != null && path !== null
+        ? "is a model of its own, and an adapter's reference shares the policy's base; leave it out, or model.lora"
+        : undefined,
+  },
+  {
+    reads: ["model.lora", "reference.update"],
+    about: "model.lora.snapshots",
+    check: ({ model: { lora }, reference: { update } }) =>
+      lora?.snapshots !== undefined && (update === "frozen" || update === "hard")
+        ? `would be ignored by reference.update: ${update}, which needs one at most; leave it out`
+        : undefined,
+  },
+];
+
 const promptRule: Rule<GenerateConfig> = {
   reads: ["prompt", "data.prompts"],
   about: "data.prompts",
@@ -111,8 +162,8 @@ const promptRule: Rule<GenerateConfig> = {
 
 /** The rules of each command. */
 export const RULES = {
-  train: [...runRules, promptLengthRule, greedyRule, ...lossRules],
-  sft: [...runRules, promptLengthRule, greedyRule],
+  train: [...runRules, ...loraRules, promptLengthRule, greedyRule, ...lossRules, ...referenceOfAdapterRules],
+  sft: [...runRules, ...loraRules, sftLoraRule, promptLengthRule, greedyRule],
   score: [promptLengthRule],
   generate: [greedyRule, promptRule],
 };

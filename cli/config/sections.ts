@@ -4,6 +4,7 @@
  * @module
  */
 import * as v from "valibot";
+import { loraSection } from "./lora_keys.ts";
 import {
   choice,
   derivedKey,
@@ -29,11 +30,19 @@ const modelPath = key(
 );
 
 /** The model that a command only reads. */
-export const readModelSection = v.object({ path: modelPath });
+export const readModelSection = v.object({
+  path: modelPath,
+  adapter: key(
+    "Directory of a LoRA adapter in PEFT's layout that is merged into the model; null for none.",
+    orNull(text("a path")),
+    null,
+  ),
+});
 
 /** The model that training starts from, and how it is written afterwards. */
 export const modelSection = v.object({
   path: modelPath,
+  lora: v.nullish(loraSection),
   dtype: key(
     "Storage of the written model's weights; training itself is in float32.",
     choice(["float32", "bfloat16", "float16"]),

@@ -23,7 +23,9 @@ export interface Names {
 export function namesOf({ schema, elsewhere }: CommandKeys): Names {
   const keys = keyEntries(schema).map(({ path }) => path);
   const sections = new Set(
-    keys.filter((key) => key.includes(".")).map((key) => key.slice(0, key.indexOf("."))),
+    keys.map((key) => key.split(".")).flatMap((names) =>
+      names.slice(0, -1).map((_, depth) => names.slice(0, depth + 1).join("."))
+    ),
   );
   return { keys, sections: [...sections], elsewhere };
 }
@@ -62,7 +64,9 @@ export function checkStructure(value: unknown, keys: CommandKeys): { value: unkn
     // All of a section's keys may be commented out, which leaves null.
     if (value === undefined || value === null) return visitEntries(section, {}, path);
     if (isMapping(value)) return visitEntries(section, value, path);
-    const wanted = path === "" ? `sections: ${names.sections.join(", ")}` : "keys below it";
+    const wanted = path === ""
+      ? `sections: ${names.sections.filter((name) => !name.includes(".")).join(", ")}`
+      : "keys below it";
     problems.push({ path, message: `${show(value)} stands where a mapping is wanted, with ${wanted}` });
     return value;
   }

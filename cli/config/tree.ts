@@ -45,8 +45,10 @@ export function listItem(schema: v.GenericSchema, value: unknown): v.GenericSche
   return resolve(schema, value).item;
 }
 
-/** The section that a schema takes `value` for, or undefined for a single key or a list. */
+/** The section that a schema takes `value` for, or undefined for a single key, a list, or a section that is left out. */
 export function sectionOf(schema: v.GenericSchema, value: unknown): Section | undefined {
+  const optional = optionalSection(schema);
+  if (optional) return value === undefined || value === null ? undefined : sectionOf(optional, value);
   const { entries, options, key } = resolve(schema, value);
   if (entries) return { entries, foreign: new Map() };
   if (!options || !key) return undefined;
@@ -70,6 +72,8 @@ export function sectionOf(schema: v.GenericSchema, value: unknown): Section | un
 
 /** Every key of a schema in order; one that several types of a section have appears once for each form it has there. */
 export function keyEntries(schema: v.GenericSchema, path = ""): KeyEntry[] {
+  const optional = optionalSection(schema);
+  if (optional) return keyEntries(optional, path).map((entry) => ({ ...entry, only: `with ${path}` }));
   const { entries, options, key, getter } = schema as AnySchema;
   if (getter) return listableEntries(getter, path);
   if (entries) {
@@ -106,6 +110,12 @@ function variantEntries(options: { entries: v.ObjectEntries }[], key: string, pa
       return types.length === options.length ? entry : { ...entry, only: `${key}: ${types.join(", ")}` };
     })
   );
+}
+
+/** What is in a section that may be left out, and then is not there at all. */
+function optionalSection(schema: v.GenericSchema): v.GenericSchema | undefined {
+  const { wrapped } = schema as AnySchema;
+  return (wrapped as AnySchema | undefined)?.entries ? wrapped : undefined;
 }
 
 function isSameForm(a: KeyEntry, b: KeyEntry): boolean {

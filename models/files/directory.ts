@@ -52,8 +52,20 @@ export const TOKENIZER_FILES: readonly string[] = [
   "chat_template.json",
 ];
 
-const SINGLE_FILE = "model.safetensors";
-const INDEX_FILE = "model.safetensors.index.json";
+/** Names of the files of a directory: its config, and its weights before `.safetensors`. */
+export interface DirectoryFiles {
+  /** The JSON file that describes the weights. */
+  readonly config: string;
+  /** `name.safetensors`, or `name.safetensors.index.json` and the files it names. */
+  readonly weights: string;
+}
+
+/** A whole model. */
+export const MODEL_FILES: DirectoryFiles = { config: "config.json", weights: "model" };
+
+/** A LoRA adapter, as PEFT writes it. */
+export const ADAPTER_FILES: DirectoryFiles = { config: "adapter_config.json", weights: "adapter_model" };
+
 const READ_ELEMENTS = 1 << 22; // 16 MiB of float32 between two awaits
 
 /**
@@ -61,17 +73,22 @@ const READ_ELEMENTS = 1 << 22; // 16 MiB of float32 between two awaits
  *
  * @param path a directory with `config.json` and either `model.safetensors` or
  * `model.safetensors.index.json` and the files it names
+ * @param names other names of these files, such as {@linkcode ADAPTER_FILES}
  * @throws {Error} if one of these is missing or malformed, or if the weights are there only as PyTorch pickles
  */
-export async function openModelDirectory(path: string): Promise<ModelDirectory> {
+export async function openModelDirectory(
+  path: string,
+  names: DirectoryFiles = MODEL_FILES,
+): Promise<ModelDirectory> {
+  const what = names === ADAPTER_FILES ? "an adapter in PEFT's layout" : "a model in Hugging Face layout";
   if (!(await stat(path))?.isDirectory) {
-    throw new Error(`${path}: there is no such directory; give the path of a model in Hugging Face layout`);
+    throw new Error(`${path}: there is no such directory; give the path of ${what}`);
   }
-  if (!await stat(`${path}/config.json`)) {
-    throw new Error(`${path}/config.json: there is no such file; is this the directory of a model?`);
+  if (!await stat(`${path}/${names.config}`)) {
+    throw new Error(`${path}/${names.config}: there is no such file; give the path of ${what}`);
   }
-  const config = await readJson(`${path}/config.json`);
-  const { files, tensors } = await openWeights(path);
+  const config = await readJson(`${path}/${names.config}`);
+  const { files, tensors } = await openWeights(path, names);
   const visible = [...tensors].map(([name, { dtype, shape }]) => [name, { dtype, shape }] as const);
 
   const readChunks: ModelDirectory["readChunks"] = async (name, { chunkElements }, receive) => {
@@ -107,9 +124,10 @@ interface StoredTensor extends SafetensorsEntry {
   file: WeightFile;
 }
 
-async function openWeights(path: string) {
-  const index = await stat(`${path}/${SINGLE_FILE}`) ? undefined : await readIndex(path);
-  const names = index ? [...new Set(Object.values(index))] : [SINGLE_FILE];
+async function openWeights(path: string, { weights }: DirectoryFiles) {
+  const single = `${weights}.safetensors`;
+  const index = await stat(`${path}/${single}`) ? undefined : await readIndex(path, single);
+  const names = index ? [...new Set(Object.values(index))] : [single];
   const files: WeightFile[] = [];
   const tensors = new Map<string, StoredTensor>();
   try {
@@ -122,7 +140,7 @@ async function openWeights(path: string) {
     }
     for (const [tensor, name] of Object.entries(index ?? {})) {
       if (!tensors.has(tensor)) {
-        throw new Error(`${path}/${name}: tensor ${tensor} is not in it, though ${INDEX_FILE} says so`);
+        throw new Error(`${path}/${name}: tensor ${tensor} is not in it, though ${indexOf(single)} says so`);
       }
     }
   } catch (error) {
@@ -132,25 +150,32 @@ async function openWeights(path: string) {
   return { files, tensors };
 }
 
-async function readIndex(path: string): Promise<Record<string, string>> {
-  if (!await stat(`${path}/${INDEX_FILE}`)) throw new Error(await whyNoWeights(path));
-  const { weight_map: weightMap } = await readJson(`${path}/${INDEX_FILE}`);
+function indexOf(single: string): string {
+  return `${single}.index.json`;
+}
+
+async function readIndex(path: string, single: string): Promise<Record<string, string>> {
+  const index = indexOf(single);
+  if (!await stat(`${path}/${index}`)) throw new Error(await whyNoWeights(path, single));
+  const { weight_map: weightMap } = await readJson(`${path}/${index}`);
   const isMap = typeof weightMap === "object" && weightMap !== null && !Array.isArray(weightMap);
   if (!isMap || Object.values(weightMap).some((name) => typeof name !== "string" || /[/\\]/.test(name))) {
-    throw new Error(`${path}/${INDEX_FILE}: weight_map must give the name of a file here for every tensor`);
+    throw new Error(`${path}/${index}: weight_map must give the name of a file here for every tensor`);
   }
   for (const name of new Set<string>(Object.values(weightMap))) {
     if (await stat(`${path}/${name}`)) continue;
-    throw new Error(`${path}/${name}: this file, named by ${INDEX_FILE}, is missing; fetch it too`);
+    throw new Error(`${path}/${name}: this file, named by ${index}, is missing; fetch it too`);
   }
   return weightMap as Record<string, string>;
 }
 
-async function whyNoWeights(path: string): Promise<string> {
+async function whyNoWeights(path: string, single: string): Promise<string> {
   const names = (await Array.fromAsync(Deno.readDir(path))).map((entry) => entry.name);
-  const pickle = names.find((name) => /^pytorch_model.*\.bin$/.test(name) || /\.(bin|pth?)$/.test(name));
+  const pickle = names.find((name) =>
+    /^(pytorch|adapter)_model.*\.bin$/.test(name) || /\.(bin|pth?)$/.test(name)
+  );
   if (!pickle) {
-    return `${path}: neither ${SINGLE_FILE} nor ${INDEX_FILE} is in this directory; fetch the weights`;
+    return `${path}: neither ${single} nor ${indexOf(single)} is in this directory; fetch the weights`;
   }
   return `${path}: the weights are there only as a pickle (${pickle}), which can run code when it is read; ` +
     `convert it with save_pretrained(path, safe_serialization=True) of transformers`;

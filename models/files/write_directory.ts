@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { TOKENIZER_FILES } from "./directory.ts";
+import { ADAPTER_FILES, type DirectoryFiles, MODEL_FILES, TOKENIZER_FILES } from "./directory.ts";
 import { encodeFromFloat32, type FloatType } from "./floats.ts";
 import { ELEMENT_BYTES, elementCount } from "./element_types.ts";
 import { safetensorsHeader } from "./safetensors.ts";
@@ -33,6 +33,8 @@ export interface WriteModelOptions {
   maxShardBytes?: number;
   /** Whether a model directory that is already at the path may be replaced, whole; otherwise that is an error. */
   replace?: boolean;
+  /** Other names of the files, such as `ADAPTER_FILES`, whose config says nothing of the element type. */
+  files?: DirectoryFiles;
 }
 
 const DTYPE_NAMES: Record<FloatType, string> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
@@ -64,17 +66,18 @@ const WRITE_ELEMENTS = 1 << 22; // 16 MiB of float32 asked for at a time
  * ```
  */
 export async function writeModelDirectory(path: string, options: WriteModelOptions): Promise<void> {
-  const { config, dtype, copyFrom, maxShardBytes = 5e9, replace = false } = options;
-  await checkReplaceable(path, replace);
+  const { config, dtype, copyFrom, maxShardBytes = 5e9, replace = false, files = MODEL_FILES } = options;
+  await checkReplaceable(path, { replace, files });
   const tensors = await Array.fromAsync(options.tensors);
   checkNamesDiffer(tensors);
 
   const partial = partialPath(path);
   await Deno.mkdir(partial, { recursive: true });
   try {
-    await writeJson(`${partial}/config.json`, withDtype(config, DTYPE_NAMES[dtype]));
+    const described = files === ADAPTER_FILES ? config : withDtype(config, DTYPE_NAMES[dtype]);
+    await writeJson(`${partial}/${files.config}`, described);
     if (copyFrom !== undefined) await copyCompanions(copyFrom, partial);
-    await writeWeights(partial, { shards: planShards(tensors, { dtype, maxShardBytes }), dtype });
+    await writeWeights(partial, { shards: planShards(tensors, { dtype, maxShardBytes }), dtype, files });
     await moveInto(path, partial);
   } catch (error) {
     await Deno.remove(partial, { recursive: true }).catch(() => {});
@@ -122,19 +125,23 @@ function planShards(
 
 async function writeWeights(
   path: string,
-  { shards, dtype }: { shards: readonly Shard[]; dtype: FloatType },
+  { shards, dtype, files: { weights } }: {
+    shards: readonly Shard[];
+    dtype: FloatType;
+    files: DirectoryFiles;
+  },
 ): Promise<void> {
-  if (shards.length === 1) return await writeShard(`${path}/model.safetensors`, shards[0]!, dtype);
+  if (shards.length === 1) return await writeShard(`${path}/${weights}.safetensors`, shards[0]!, dtype);
   const fiveDigits = (number: number) => String(number).padStart(5, "0");
   const weightMap: Record<string, string> = {};
   for (const [i, shard] of shards.entries()) {
-    const name = `model-${fiveDigits(i + 1)}-of-${fiveDigits(shards.length)}.safetensors`;
+    const name = `${weights}-${fiveDigits(i + 1)}-of-${fiveDigits(shards.length)}.safetensors`;
     await writeShard(`${path}/${name}`, shard, dtype);
     for (const tensor of shard.tensors) weightMap[tensor.name] = name;
   }
   const totalSize = shards.reduce((sum, { bytes }) => sum + bytes, 0);
   const index = { metadata: { total_size: totalSize }, weight_map: weightMap };
-  await writeJson(`${path}/model.safetensors.index.json`, index);
+  await writeJson(`${path}/${weights}.safetensors.index.json`, index);
 }
 
 async function writeShard(path: string, { tensors }: Shard, dtype: FloatType): Promise<void> {
@@ -168,7 +175,10 @@ function checkNamesDiffer(tensors: readonly TensorSource[]): void {
   }
 }
 
-async function checkReplaceable(path: string, replace: boolean): Promise<void> {
+async function checkReplaceable(
+  path: string,
+  { replace, files }: { replace: boolean; files: DirectoryFiles },
+): Promise<void> {
   let names: string[];
   try {
     names = (await Array.fromAsync(Deno.readDir(path))).map((entry) => entry.name);
@@ -177,7 +187,7 @@ async function checkReplaceable(path: string, replace: boolean): Promise<void> {
     throw new Error(`${path}: something that is not a directory is there; choose another path`);
   }
   if (names.length === 0) return;
-  if (!names.includes("config.json")) {
+  if (!names.includes(files.config)) {
     throw new Error(`${path}: the directory holds other things than a model; choose another path`);
   }
   if (!replace) {

@@ -598,7 +598,7 @@ Deno.test("parseConfig gives sft its own keys and sends the rest to train", () =
 
 Deno.test("parseConfig fills in every default of score", () => {
   assertEquals(parseConfig("score", { yaml: "model: { path: m }\ndata: { records: r.jsonl }\n" }), {
-    model: { path: "m" },
+    model: { path: "m", adapter: null },
     data: {
       records: ["r.jsonl"],
       maxLength: 512,
@@ -616,7 +616,7 @@ Deno.test("parseConfig fills in every default of score", () => {
 Deno.test("parseConfig fills in every default of generate", () => {
   const source = { yaml: "model: { path: m }\n", overrides: overridesOf({ prompt: "Say: [hello]" }) };
   assertEquals(parseConfig("generate", source), {
-    model: { path: "m" },
+    model: { path: "m", adapter: null },
     prompt: "Say: [hello]",
     data: { prompts: null, template: null },
     generation: { temperature: 1, topK: null, topP: null, seed: 0, maxTokens: 128 },

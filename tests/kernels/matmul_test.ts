@@ -1,7 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import type { Device } from "../../kernels/device.ts";
 import { backward, createGraph, type Graph, input, output } from "../../kernels/graph.ts";
-import { chooseVariant, linear, matmul, type MatmulVariant } from "../../kernels/matmul.ts";
+import { linear } from "../../kernels/linear.ts";
+import { chooseVariant, matmul, type MatmulVariant } from "../../kernels/matmul.ts";
 import type { Tensor } from "../../kernels/tensor.ts";
 import {
   assertClose,
@@ -358,7 +359,7 @@ Deno.test("matmul says which sizes don't fit", () => {
     assertThrows(
       () => matmul(graph, a, c, { [option]: b }),
       RangeError,
-      "matmul: the product is [4,2], the tensor to add it to or write it to is [9,2]",
+      "matmul: the product is [4,2], what to add it to or write it to is [9,2]",
     );
   }
   const result = tensor("result", [4, 2]);

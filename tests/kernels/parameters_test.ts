@@ -31,8 +31,8 @@ Deno.test("layoutParameters puts what decays first and aligns every tensor to 25
 Deno.test("layoutParameters begins a new segment where one is full", () => {
   const { segments, entries } = layoutParameters(specs, { maximumBytes: 1024 });
   assertEquals(segments, [{ bytes: 1024, decayed: 256 }, { bytes: 768, decayed: 64 }]);
-  assertEquals(entries.get("other"), { segment: 1, offset: 0, shape: [8, 8] });
-  assertEquals(entries.get("bias"), { segment: 1, offset: 512, shape: [3] });
+  assertEquals(entries.get("other"), { segment: 1, offset: 0, shape: [8, 8], dtype: "f32" });
+  assertEquals(entries.get("bias"), { segment: 1, offset: 512, shape: [3], dtype: "f32" });
   for (const { segment, offset, shape } of entries.values()) {
     const bytes = shape.reduce((a, b) => a * b, 4);
     assert(offset + bytes <= segments[segment]!.bytes);

@@ -9,7 +9,8 @@ import {
   output,
   temporary,
 } from "../../kernels/graph.ts";
-import { linear, matmul } from "../../kernels/matmul.ts";
+import { linear } from "../../kernels/linear.ts";
+import { matmul } from "../../kernels/matmul.ts";
 import { compile, planPrograms, type Program } from "../../kernels/program.ts";
 import { rmsNorm } from "../../kernels/rms_norm.ts";
 import { swiglu } from "../../kernels/swiglu.ts";

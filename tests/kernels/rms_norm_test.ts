@@ -1,6 +1,6 @@
 import { assertThrows } from "@std/assert";
 import { backward, createGraph, input, output } from "../../kernels/graph.ts";
-import { linear } from "../../kernels/matmul.ts";
+import { linear } from "../../kernels/linear.ts";
 import { columnSums, rmsNorm } from "../../kernels/rms_norm.ts";
 import {
   assertClose,

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/asser
 import { readTokenizer } from "../../data/read_tokenizer.ts";
 import type { Device } from "../../kernels/device.ts";
 import { createGraph, input, output } from "../../kernels/graph.ts";
-import { matmul } from "../../kernels/matmul.ts";
+import { linear } from "../../kernels/linear.ts";
 import { createParameters, layoutParameters, maximumSegmentBytes } from "../../kernels/parameters.ts";
 import { compile } from "../../kernels/program.ts";
 import type { GenerationOptions } from "../../models/continue_prompts.ts";
@@ -67,7 +67,7 @@ async function fullForward({ device, config, weights }: Model, { rows }: { rows:
     attend: attendWithin(graph, config, { spans }),
   });
   const normed = llamaFinalNorm(graph, hidden, { config, weights });
-  output(graph, "logits", matmul(graph, normed, llamaHead(config, weights), { transposeB: true }));
+  output(graph, "logits", linear(graph, normed, llamaHead(config, weights)));
   const [program] = await compile(device, { graphs: [graph] });
   program!.inputs.positions!.set(Array.from({ length: rows }, (_, i) => i));
   program!.inputs.spans!.set(Array.from({ length: rows }, () => [0, rows, rows, rows]).flat());

@@ -117,7 +117,7 @@ for (const [name, expectedIn] of Object.entries(cases)) {
       attend: attendWithin(graph, config, { spans }),
     });
     const normed = llamaFinalNorm(graph, hidden, { config, weights: policy.tensors });
-    const head = llamaHead(config, policy.tensors);
+    const { weight: head } = llamaHead(config, policy.tensors);
     output(graph, "logits", matmul(graph, normed, head, { transposeB: true }));
     const outputs = await run(graph, { ...packGroups(groups, { shape }) });
     assertEquals(logits.length, tokens.length);

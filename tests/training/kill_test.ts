@@ -82,7 +82,7 @@ Deno.test({
       const checkpoints = await listCheckpoints(`${directory}/checkpoints`);
       for (const name of checkpoints.slice(-1)) {
         const path = `${directory}/checkpoints/${name}`;
-        await loadCheckpoint(prepared.engine, path, prepared);
+        await loadCheckpoint(prepared.engine, path);
         const { state } = await readCheckpointHeader(path);
         assertEquals(name, `step-${String(state.step).padStart(6, "0")}`);
         latest.push(state.step);

@@ -1,0 +1,104 @@
+/** The parameter sets of a run, and the models that they amount to. */
+import type { Adapter } from "../kernels/adapter.ts";
+import type { Device } from "../kernels/device.ts";
+import {
+  createParameters,
+  layoutParameters,
+  maximumSegmentBytes,
+  type ParameterSet,
+  type ParameterSpec,
+} from "../kernels/parameters.ts";
+import type { Tensor } from "../kernels/tensor.ts";
+import { type FusedParameter, llamaParameters, type Weights } from "../models/llama.ts";
+import { adaptersOf, adapterSpecs } from "../models/lora/layout.ts";
+import { wholeParameters } from "../models/lora/values.ts";
+import type { StoredParameter } from "../models/weights.ts";
+import type { EngineOptions, EngineSets, PolicyName } from "./engine_options.ts";
+
+/** Allocates the sets that a run needs; all are zero. */
+export async function createSets(device: Device, options: EngineOptions): Promise<EngineSets> {
+  const { config, lora, reference } = options;
+  const maximumBytes = maximumSegmentBytes(device);
+  const layoutOf = (specs: readonly ParameterSpec[]) => layoutParameters(specs, { maximumBytes });
+  const model = llamaParameters(config);
+  const trained = layoutOf(lora === undefined ? model : lora.layout.specs);
+  const create = (label: string, { layout = trained, gradients }: {
+    layout?: typeof trained;
+    gradients?: ParameterSet;
+  } = {}) => createParameters(device, { layout, label, ...(gradients ? { gradients } : {}) });
+
+  const gradients = await create("gradients");
+  return {
+    gradients,
+    base: lora === undefined ? null : await create("base", { layout: layoutOf(stored(model, lora.base)) }),
+    policy: await create("policy", { gradients }),
+    reference: await createReference(),
+    initial: reference !== "moving" || (lora !== undefined && !lora.continued)
+      ? null
+      : await create("initial reference"),
+    first: await create("first moments"),
+    second: await create("second moments"),
+  };
+
+  function createReference(): Promise<ParameterSet> | null {
+    if (reference === "none") return null;
+    if (lora === undefined) return create("reference");
+    // An adapter that starts at zero leaves its base as the reference.
+    if (reference === "frozen" && !lora.continued) return null;
+    return create("reference", { layout: layoutOf(adapterSpecs(lora.layout.weights, lora.snapshots)) });
+  }
+}
+
+/** Matrices as the base stores them. */
+function stored(parameters: readonly FusedParameter[], base: "float32" | "bfloat16"): ParameterSpec[] {
+  const dtype = base === "bfloat16" ? "bf16" : "f32";
+  return parameters.map(({ name, shape, kind }) => ({
+    name,
+    shape,
+    dtype: kind === "vector" ? "f32" : dtype,
+  }));
+}
+
+/** What the tensors of each set are called in files. */
+export function storedParameters(
+  { config, lora }: Pick<EngineOptions, "config" | "lora">,
+): Readonly<Record<keyof EngineSets, readonly StoredParameter[]>> {
+  const model = llamaParameters(config);
+  const trained = lora === undefined ? model : wholeParameters(lora.layout.specs);
+  const reference = lora === undefined
+    ? model
+    : wholeParameters(adapterSpecs(lora.layout.weights, lora.snapshots));
+  const [policy, gradients, first, second, initial] = Array(5).fill(trained);
+  return { base: model, policy, reference, initial, gradients, first, second };
+}
+
+/** The policies that there are to compare with. */
+export function comparedPolicies(reference: EngineOptions["reference"]): ("reference" | "initial")[] {
+  if (reference === "none") return [];
+  return reference === "frozen" ? ["reference"] : ["reference", "initial"];
+}
+
+/**
+ * One of a run's models, for its forward pass.
+ *
+ * @param options.trained Keep the gradient tensors, so that a backward pass reaches them; default false.
+ */
+export function policyWeights(
+  name: PolicyName,
+  { sets, lora, trained = false }: { sets: EngineSets; lora: EngineOptions["lora"]; trained?: boolean },
+): Weights {
+  const set = sets[name];
+  const tensors = set === null ? new Map() : trained ? set.tensors : withoutGradients(set);
+  if (lora === undefined) return tensors;
+  const base = sets.base!.tensors;
+  const count = name === "reference" ? lora.snapshots : 1;
+  const adapters: ReadonlyMap<string, Adapter> = set === null
+    ? new Map()
+    : adaptersOf(lora.layout, tensors, { count, scaled: name === "reference" });
+  return { get: (parameter) => base.get(parameter), adapters };
+}
+
+/** The tensors of a set without their gradients, so that nothing is kept for a backward pass. */
+function withoutGradients(set: ParameterSet): Map<string, Tensor> {
+  return new Map([...set.tensors].map(([name, { gradient: _, ...tensor }]) => [name, tensor]));
+}
