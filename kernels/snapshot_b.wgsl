@@ -4,10 +4,10 @@ override COUNT: u32; // blocks in a row of the stack
 override SCALE: f32;
 
 struct Sizes { vectors: u32 }
-struct Move { alpha: f32, slot: f32 }
+struct Shares { alpha: f32, slot: f32 }
 @group(0) @binding(0) var<storage, read> b: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> stack: array<vec4f>;
-@group(0) @binding(2) var<storage, read> move: Move;
+@group(0) @binding(2) var<storage, read> shares: Shares;
 @group(0) @binding(3) var<storage, read> factors: array<f32>;
 @group(0) @binding(4) var<uniform> sizes: Sizes;
 
@@ -17,8 +17,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (i >= sizes.vectors) { return; }
   let row = i / (WIDTH * COUNT);
   let place = i / WIDTH % COUNT;
-  if (place == u32(move.slot)) {
-    stack[i] = move.alpha * SCALE * b[row * WIDTH + i % WIDTH];
+  if (place == u32(shares.slot)) {
+    stack[i] = shares.alpha * SCALE * b[row * WIDTH + i % WIDTH];
   } else {
     stack[i] *= factors[place];
   }

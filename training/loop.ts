@@ -90,6 +90,7 @@ function createFinisher(engine: Engine, options: LoopOptions & { rate: Rate }) {
       ...(joined.reference
         ? { "reference/alpha": pending.alpha, "reference/updates": pending.referenceUpdates }
         : {}),
+      ...(pending.truncation === undefined ? {} : { "reference/truncation": pending.truncation }),
       tokens_per_second: rate.add(countTokens(pending.examples)),
     };
   };

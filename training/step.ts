@@ -19,6 +19,8 @@ export interface PendingStep {
   learningRate: number;
   alpha: number;
   referenceUpdates: number;
+  /** The share of the reference that stands for snapshots given up; absent where it isn't made of any. */
+  truncation: number | undefined;
   measuresInitial: boolean;
   micro: { run: PendingRun; records: number; lengths: Float32Array }[];
   mismatched: { run: PendingRun; records: number }[];
@@ -76,6 +78,7 @@ export async function submitStep(
     learningRate,
     alpha,
     referenceUpdates: alpha > 0 ? referenceUpdates + 1 : referenceUpdates,
+    truncation: engine.snapshots?.lost,
     measuresInitial,
     micro: packed.map(({ batch, examples }, i) => ({
       run: runs[i]!,

@@ -136,7 +136,7 @@ export interface Finished {
   output: OutputDirectory;
   rows: Metrics[];
   events: RunEvent["type"][];
-  /** Bytes of the trained model's weights; empty if the run was stopped. */
+  /** Bytes of the trained model's weights; empty if the run was stopped or wrote an adapter only. */
   weights: Uint8Array;
 }
 
@@ -157,9 +157,8 @@ export async function carryOut(
       events.push(event.type);
       if (event.type === "step" && event.row.step === stopAfter) break;
     }
-    const weights = stopAfter === undefined
-      ? await Deno.readFile(`${output.model}/model.safetensors`)
-      : new Uint8Array();
+    const isWritten = stopAfter === undefined && config.model.lora?.merge !== false;
+    const weights = isWritten ? await Deno.readFile(`${output.model}/model.safetensors`) : new Uint8Array();
     return { output, rows: await readMetrics(output.metrics), events, weights };
   } finally {
     run.model.directory.close();
