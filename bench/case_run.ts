@@ -6,6 +6,9 @@ import { compileLoss } from "../losses/compile.ts";
 import { dpo } from "../losses/dpo.ts";
 import { sft } from "../losses/sft.ts";
 import { llamaParameters } from "../models/llama.ts";
+import { layoutAdapters } from "../models/lora/layout.ts";
+import type { LoraSettings } from "../models/lora/settings.ts";
+import { initialAdapter, uploadAdapter } from "../models/lora/values.ts";
 import { uploadWeights } from "../models/weights.ts";
 import { createEngine, type Engine, type EngineOptions } from "../training/engine.ts";
 import { chosenTokens, type TrainingExample } from "../training/records.ts";
@@ -25,6 +28,10 @@ export interface CaseVariant {
   readonly reference: EngineOptions["reference"];
   /** Whether a pair's prompt is computed once. SFT records hold one completion, so there it changes nothing. */
   readonly sharePrompts: boolean;
+  /** Adapters to train instead of the weights, and how many snapshots a moving reference consists of. */
+  readonly lora?: { readonly settings: LoraSettings; readonly snapshots: number };
+  /** α of the moving reference's updates. */
+  readonly alpha?: number;
 }
 
 /** A case ready to run. */
@@ -51,7 +58,7 @@ export const SAMPLE_MILLISECONDS = 600;
 export async function prepareCase(
   device: Device,
   stepCase: StepCase,
-  { reference, sharePrompts }: CaseVariant,
+  { reference, sharePrompts, lora, alpha = SOFT_ALPHA }: CaseVariant,
 ): Promise<CaseRun> {
   const { config, learningRate } = stepCase;
   const hasReference = reference !== "none";
@@ -60,8 +67,16 @@ export async function prepareCase(
   const examples = hasReference ? pairs : pairs.flatMap(splitPair);
   const [shape] = chooseShapes([measureGroups(examples, { sharePrompts })]);
   const batch = packGroups(examples, { sharePrompts, shape: shape! });
+  const layout = lora === undefined ? undefined : layoutAdapters(llamaParameters(config), lora.settings);
+  const adapters = {
+    layout: layout!,
+    base: "float32",
+    snapshots: lora?.snapshots ?? 1,
+    continued: false,
+  } as const;
   const engine = await createEngine(device, {
     config,
+    ...(layout === undefined ? {} : { lora: adapters }),
     loss,
     sequencesPerRecord: hasReference ? 2 : 1,
     reference,
@@ -70,6 +85,9 @@ export async function prepareCase(
     maxLength: promptTokens + completionTokens,
   });
   await uploadCase(engine, stepCase);
+  if (layout !== undefined) {
+    await uploadAdapter(device, engine.sets.policy, { layout, read: initialAdapter({ seed: 0 }) });
+  }
 
   const records = examples.length;
   const micro = { shape: shape!, records, stepRecords: records, stepTokens: chosenTokens(examples) };
@@ -79,7 +97,7 @@ export async function prepareCase(
     engine.beginStep();
     const run = engine.accumulate(batch, { ...micro, labels });
     const update = engine.update({ learningRate, step: ++steps });
-    if (reference === "moving" && move) engine.moveReference(SOFT_ALPHA);
+    if (reference === "moving" && move) engine.moveReference(alpha);
     const [{ losses }] = await Promise.all([run.read(), update.read()]);
     return losses!.subarray(0, records).reduce((sum, value) => sum + value, 0);
   };
@@ -103,11 +121,13 @@ function splitPair({ completions, ...rest }: TrainingExample): TrainingExample[]
 /** Puts a case's weights into an engine: the policy's, and the reference's if there is one. */
 export async function uploadCase({ device, sets }: Engine, { config }: StepCase): Promise<void> {
   const parameters = llamaParameters(config);
-  for (const name of ["policy", "reference", "initial"] as const) {
+  const names = sets.base === null ? ["policy", "reference", "initial"] as const : ["base"] as const;
+  for (const name of names) {
     const set = sets[name];
     if (set === null) continue;
+    const isPolicy = name === "policy" || name === "base";
     const tensors = new Map(
-      caseTensors(config, name === "policy" ? "policy" : "reference").map((
+      caseTensors(config, isPolicy ? "policy" : "reference").map((
         tensor,
       ) => [tensor.name, tensor.values]),
     );

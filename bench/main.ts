@@ -10,6 +10,7 @@ import { runCommand, UserError } from "../cli/errors.ts";
 import type { Benchmark, BenchmarkOptions, Table } from "./benchmark.ts";
 import { describeEnvironment, type Environment } from "./environment.ts";
 import { formatTable } from "./format.ts";
+import { lora } from "./lora.ts";
 import { matmul } from "./matmul.ts";
 import { peers } from "./peers.ts";
 import { steadyState } from "./steady_state.ts";
@@ -18,6 +19,7 @@ import { step } from "./step.ts";
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   step,
   matmul,
+  lora,
   "steady-state": steadyState,
   peers,
 };

@@ -1,6 +1,7 @@
 /** What a run prints about itself before it starts. */
 import { describeExample } from "../data/inspect.ts";
 import { sizeOf } from "../kernels/tensor.ts";
+import { countTrained } from "../models/lora/layout.ts";
 import type { PreparedRun } from "../training/prepare.ts";
 import { toSnakeKeys } from "./config/case.ts";
 import { formatBytes, formatCount } from "./format.ts";
@@ -24,6 +25,7 @@ export function describeRun(run: PreparedRun, { color }: { color: boolean }): st
         formatCount(count)
       } parameters, vocabulary ${model.config.vocabularySize}`,
     ],
+    ...(run.lora === null ? [] : [["adapters", describeAdapters(run.lora)] as [string, string]]),
     ["loss", describeLoss(run)],
     [
       "memory",
@@ -55,6 +57,18 @@ export function describeRun(run: PreparedRun, { color }: { color: boolean }): st
     describeExample(records.tokenized[0]!, model.tokenizer, { color }),
     "",
   ].join("\n");
+}
+
+function describeAdapters(
+  { options: { layout, base, snapshots } }: NonNullable<PreparedRun["lora"]>,
+): string {
+  const layers = layout.weights.flatMap(({ layers }) => layers);
+  const names = [...new Set(layers.map(({ name }) => name.split(".").at(-1)!))].join(", ");
+  const ranks = [...new Set(layers.map(({ rank }) => rank))].join(", ");
+  return `${
+    formatCount(countTrained(layout))
+  } parameters trained, rank ${ranks}, on ${names}; base in ${base}` +
+    (snapshots > 1 ? `; the reference is kept as ${snapshots} snapshots` : "");
 }
 
 function describeLoss({ loss, config }: PreparedRun): string {

@@ -4,6 +4,8 @@
  *
  * @module
  */
+export { type Adapter, type AdapterPart, mergedWeight } from "./adapter.ts";
+export { type Block, block } from "./block.ts";
 export {
   attention,
   type AttentionKernels,
@@ -76,6 +78,7 @@ export {
 export { columnSums, rmsNorm } from "./rms_norm.ts";
 export { rotary, type RotaryOptions } from "./rotary.ts";
 export { sequenceSums } from "./sequence_sums.ts";
+export { takeSnapshot } from "./snapshot.ts";
 export { swiglu } from "./swiglu.ts";
 export {
   bytesOf,

@@ -23,11 +23,26 @@ export {
   type CompletionLogProbs,
   completionLogProbs,
 } from "./log_probs.ts";
+export { applyAdapters } from "./lora/apply.ts";
+export {
+  type AdaptedLayer,
+  type AdaptedWeight,
+  type AdapterLayout,
+  adaptersOf,
+  adapterSpecs,
+  countTrained,
+  layoutAdapters,
+} from "./lora/layout.ts";
+export { mergedTensors } from "./lora/merge.ts";
+export { type AdapterTensor, adapterTensors, formatAdapterConfig, parseAdapterConfig } from "./lora/peft.ts";
+export { ALL_LINEAR, type LoraScale, type LoraSettings } from "./lora/settings.ts";
+export { type AdapterValues, adapterValues, initialAdapter, uploadAdapter } from "./lora/values.ts";
 export { rotaryTables } from "./rotary_tables.ts";
 export {
   type DeviceTensor,
   readBuffer,
   type ReadTensor,
+  type StoredParameter,
   uploadDirectory,
   uploadWeights,
   weightTensors,

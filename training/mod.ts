@@ -13,13 +13,21 @@ export {
   saveCheckpoint,
   type SaveOptions,
 } from "./checkpoint.ts";
-export { lossOf, type LossSettings, type ReferenceSettings, type RunConfig, strategyOf } from "./config.ts";
+export {
+  type LoraRunSettings,
+  lossOf,
+  type LossSettings,
+  type ReferenceSettings,
+  type RunConfig,
+  strategyOf,
+} from "./config.ts";
 export {
   createEngine,
   type Engine,
   type EngineMemory,
   type EngineOptions,
   type EngineSets,
+  type LoraOptions,
   type MicroBatch,
   type PolicyName,
 } from "./engine.ts";
@@ -43,6 +51,7 @@ export {
   outputDirectory,
   readMetrics,
 } from "./output.ts";
+export { loadAdapter, loadMerged, type LoraPlan, planLora } from "./lora.ts";
 export { type BatchPlan, type BatchPlanOptions, planBatches } from "./plan.ts";
 export { loadWeights, type PreparedRun, type PrepareOptions, prepareRun } from "./prepare.ts";
 export { completionExamples, pairExamples, type TrainingExample } from "./records.ts";

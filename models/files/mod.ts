@@ -4,7 +4,16 @@
  * @module
  */
 export { decodeToFloat32, encodeFromFloat32, type FloatType, isFloatType } from "./floats.ts";
-export { type ModelDirectory, openModelDirectory, type ReceiveChunk, TOKENIZER_FILES } from "./directory.ts";
+export { type AdapterDirectory, openAdapterDirectory, writeAdapterDirectory } from "./adapter_directory.ts";
+export {
+  ADAPTER_FILES,
+  type DirectoryFiles,
+  MODEL_FILES,
+  type ModelDirectory,
+  openModelDirectory,
+  type ReceiveChunk,
+  TOKENIZER_FILES,
+} from "./directory.ts";
 export { type Config } from "./config_values.ts";
 export { type LlamaConfig, parseLlamaConfig } from "./llama_config.ts";
 export { checkTensors, llamaTensors, type TensorShape } from "./llama_tensors.ts";

@@ -2,7 +2,7 @@
 import { type Adapter, mergedWeight } from "../../kernels/adapter.ts";
 import { createStorage, type Device, withMemoryCheck } from "../../kernels/device.ts";
 import { createGraph } from "../../kernels/graph.ts";
-import { type ParameterSet } from "../../kernels/parameters.ts";
+import type { ParameterSet } from "../../kernels/parameters.ts";
 import { compile, type Program } from "../../kernels/program.ts";
 import { bytesOf, externalTensor } from "../../kernels/tensor.ts";
 import { type DeviceTensor, type StoredParameter, tensorsOfBuffer, weightTensors } from "../weights.ts";
