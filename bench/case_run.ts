@@ -5,7 +5,7 @@ import type { Device } from "../kernels/device.ts";
 import { compileLoss } from "../losses/compile.ts";
 import { dpo } from "../losses/dpo.ts";
 import { sft } from "../losses/sft.ts";
-import { llamaParameters } from "../models/llama.ts";
+import { modelParameters } from "../models/families/mod.ts";
 import { layoutAdapters } from "../models/lora/layout.ts";
 import type { LoraSettings } from "../models/lora/settings.ts";
 import { initialAdapter, uploadAdapter } from "../models/lora/values.ts";
@@ -67,7 +67,7 @@ export async function prepareCase(
   const examples = hasReference ? pairs : pairs.flatMap(splitPair);
   const [shape] = chooseShapes([measureGroups(examples, { sharePrompts })]);
   const batch = packGroups(examples, { sharePrompts, shape: shape! });
-  const layout = lora === undefined ? undefined : layoutAdapters(llamaParameters(config), lora.settings);
+  const layout = lora === undefined ? undefined : layoutAdapters(modelParameters(config), lora.settings);
   const adapters = {
     layout: layout!,
     base: "float32",
@@ -120,7 +120,7 @@ function splitPair({ completions, ...rest }: TrainingExample): TrainingExample[]
 
 /** Puts a case's weights into an engine: the policy's, and the reference's if there is one. */
 export async function uploadCase({ device, sets }: Engine, { config }: StepCase): Promise<void> {
-  const parameters = llamaParameters(config);
+  const parameters = modelParameters(config);
   const names = sets.base === null ? ["policy", "reference", "initial"] as const : ["base"] as const;
   for (const name of names) {
     const set = sets[name];

@@ -1,7 +1,8 @@
 /** The models and batches that training steps are timed on; random, but the same for everybody who runs them. */
 import { createRandom } from "../data/random.ts";
-import { type LlamaConfig, parseLlamaConfig } from "../models/files/llama_config.ts";
-import { llamaTensors } from "../models/files/llama_tensors.ts";
+import type { ModelConfig } from "../models/config.ts";
+import { parseModelConfig } from "../models/families/mod.ts";
+import { modelTensors } from "../models/tensors.ts";
 import type { TrainingExample } from "../training/records.ts";
 
 /** A model's shape and a batch of pairs for it. */
@@ -9,7 +10,7 @@ export interface StepCase {
   /** What `--cases` calls it. */
   readonly name: string;
   /** The model. */
-  readonly config: LlamaConfig;
+  readonly config: ModelConfig;
   /** Pairs in the batch. */
   readonly pairs: number;
   /** AdamW's rate, so small that no gradient fades to numbers that CPUs are slow with, however many steps are timed. */
@@ -25,7 +26,7 @@ export const beta = 0.1;
 /** AdamW's other constants; the gradient isn't clipped. */
 export const optimizer = { betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0.01 } as const;
 
-const small = parseLlamaConfig({
+const small = parseModelConfig({
   model_type: "llama",
   vocab_size: 512,
   hidden_size: 64,
@@ -37,7 +38,7 @@ const small = parseLlamaConfig({
   tie_word_embeddings: true,
 }, { name: "case S" });
 
-const medium = parseLlamaConfig({
+const medium = parseModelConfig({
   model_type: "llama",
   vocab_size: 32_000,
   hidden_size: 288,
@@ -80,8 +81,8 @@ export interface CaseTensor {
 const REFERENCE_SHIFT = 0.02;
 
 /** A policy's random weights, or those of a reference near it, so that the first loss differs from log 2. */
-export function caseTensors(config: LlamaConfig, policy: "policy" | "reference"): CaseTensor[] {
-  return llamaTensors(config).map(({ name, shape }, stream) => {
+export function caseTensors(config: ModelConfig, policy: "policy" | "reference"): CaseTensor[] {
+  return modelTensors(config).map(({ name, shape }, stream) => {
     const isMatrix = shape.length > 1;
     const spread = !isMatrix ? 0.2 : name.includes("embed") ? 0.1 : 1 / Math.sqrt(shape[1]!);
     const random = createRandom(1, { stream });

@@ -7,7 +7,7 @@ import { encodePrompt, type Prompt, readPrompts } from "../data/prompts.ts";
 import { createParameters, layoutParameters, maximumSegmentBytes } from "../kernels/parameters.ts";
 import type { Device } from "../kernels/device.ts";
 import { generate as generateTokens } from "../models/generate.ts";
-import { llamaParameters } from "../models/llama.ts";
+import { modelParameters } from "../models/families/mod.ts";
 import { type LoadedModel, loadModel, stopTokens } from "../training/load.ts";
 import { loadMerged } from "../training/lora.ts";
 import { configHelp, type GenerateConfig, loadConfig } from "./config.ts";
@@ -96,7 +96,7 @@ async function answer(
     onProgress: AnswerOptions["onProgress"];
   },
 ): Promise<string[]> {
-  const parameters = llamaParameters(config);
+  const parameters = modelParameters(config);
   const layout = layoutParameters(parameters, { maximumBytes: maximumSegmentBytes(device) });
   const weights = await createParameters(device, { layout, label: "weights" });
   await loadMerged(device, weights, { directory, adapter, parameters });

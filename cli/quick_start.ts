@@ -1,6 +1,6 @@
 /** The quick start: a small model made from nothing, taught to speak, then aligned; the same code as a real run. */
 import { type GoldScore, goldScore, writeQuickStart } from "../examples/quick_start/mod.ts";
-import { parseLlamaConfig } from "../models/files/llama_config.ts";
+import { parseModelConfig } from "../models/families/mod.ts";
 import { writeModelDirectory } from "../models/files/write_directory.ts";
 import { initialTensors } from "../models/initialize.ts";
 import { carryOut, printResult } from "./carry_out.ts";
@@ -23,7 +23,7 @@ export async function quickStart(): Promise<void> {
   const paths = await writeQuickStart(`${DIRECTORY}/data`);
   const untrained = `${DIRECTORY}/untrained`;
   const json = JSON.parse(await Deno.readTextFile(`${paths.model}/config.json`));
-  const config = parseLlamaConfig(json, { name: `${paths.model}/config.json` });
+  const config = parseModelConfig(json, { name: `${paths.model}/config.json` });
   await writeModelDirectory(untrained, {
     config: json,
     tensors: initialTensors(config, { seed: 0, deviation: 0.125 }),

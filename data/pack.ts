@@ -24,6 +24,10 @@ export interface PackOptions {
    * Compute a prompt once for all its completions, which see it and themselves; exact. Default true.
    */
   readonly sharePrompts?: boolean;
+  /** Positions, its own included, that a row sees in layers with a window; none by default. */
+  readonly window?: number;
+  /** Whether to list the rows of each position, for models that learn an embedding of positions. */
+  readonly listPositions?: boolean;
 }
 
 /** A batch as the model's program takes it; the names are those of the program's inputs. */
@@ -56,6 +60,14 @@ export interface PackedBatch {
   readonly row_list_starts: Int32Array;
   /** [slots], the slots that each row predicts. */
   readonly row_list_rows: Int32Array;
+  /** [rows, 4], spans for layers with a window. */
+  readonly window_spans?: Int32Array;
+  /** [rows], the distinct positions of the batch, then zeros. */
+  readonly position_list_targets?: Int32Array;
+  /** [rows + 1], where each distinct position's rows start. */
+  readonly position_list_starts?: Int32Array;
+  /** [rows], the rows of each distinct position. */
+  readonly position_list_rows?: Int32Array;
 }
 
 /**
@@ -102,7 +114,7 @@ export function packGroups(
   groups: readonly PackedGroup[],
   options: PackOptions & { shape: BatchShape },
 ): PackedBatch {
-  const { shape, sharePrompts = true } = options;
+  const { shape, sharePrompts = true, window, listPositions = false } = options;
   const needed = measureGroups(groups, { sharePrompts });
   for (const size of ["rows", "slots", "sequences"] as const) {
     if (needed[size] > shape[size]) {
@@ -117,7 +129,31 @@ export function packGroups(
     const prompts = sharePrompts ? [completions] : completions.map((completion) => [completion]);
     for (const following of prompts) writer.addPrompt(prompt, following);
   }
-  return writer.finish();
+  const { batch, used } = writer.finish();
+  return {
+    ...batch,
+    ...(window === undefined ? {} : { window_spans: narrowSpans(batch, window) }),
+    ...(listPositions ? listOf("position", batch.positions, used) : {}),
+  };
+}
+
+/**
+ * The spans of rows that see only `window` positions back. A row sees a range of its prompt and a range of its own
+ * completion; keys of both that are too far away drop out at the front.
+ */
+function narrowSpans({ positions, spans }: Pick<PackedBatch, "positions" | "spans">, window: number): Int32Array {
+  const narrowed = spans.slice();
+  positions.forEach((position, row) => {
+    const at = row * 4;
+    const [promptStart, promptEnd, own] = [spans[at]!, spans[at + 1]!, spans[at + 2]!];
+    const nearest = position - window + 1; // the first position that is seen
+    if (nearest <= 0) return;
+    const promptLength = promptEnd - promptStart;
+    // Of a prompt's own rows the range before them is empty and all they see is in the second one.
+    narrowed[at] = Math.min(promptEnd, promptStart + nearest);
+    narrowed[at + 2] = own + Math.max(0, nearest - promptLength);
+  });
+  return narrowed;
 }
 
 function createWriter(shape: BatchShape) {
@@ -165,36 +201,44 @@ function createWriter(shape: BatchShape) {
       const end = row;
       for (const completion of completions) addCompletion(completion, { start, end });
     },
-    finish(): PackedBatch {
+    finish(): { batch: PackedBatch; used: number } {
       const used = { rows: row, slots: slot };
       // Padding rows see only themselves, so they stay finite and touch nothing.
       while (row < shape.rows) addRow(0, 0, [row, row, row, row + 1]);
       return {
-        ...batch,
-        ...listTokens(batch.tokens, used.rows),
-        ...listSlots(batch.slot_rows, used.slots, shape),
+        batch: {
+          ...batch,
+          ...listOf("token", batch.tokens, used.rows),
+          ...listSlots(batch.slot_rows, used.slots, shape),
+        },
+        used: used.rows,
       };
     },
   };
 }
 
-/** The rows of each distinct token, ascending: sums in this order are the same on every run. */
-function listTokens(tokens: Int32Array, used: number) {
-  const byToken = Int32Array.from({ length: used }, (_, i) => i).sort((a, b) =>
-    tokens[a]! - tokens[b]! || a - b
+/** The rows of each distinct value, ascending: sums in this order are the same on every run. */
+function listOf<Name extends "token" | "position">(name: Name, values: Int32Array, used: number) {
+  const byValue = Int32Array.from({ length: used }, (_, i) => i).sort((a, b) =>
+    values[a]! - values[b]! || a - b
   );
-  const token_list_targets = new Int32Array(tokens.length);
-  const token_list_starts = new Int32Array(tokens.length + 1).fill(used);
-  const token_list_rows = new Int32Array(tokens.length);
-  token_list_rows.set(byToken);
+  const targets = new Int32Array(values.length);
+  const starts = new Int32Array(values.length + 1).fill(used);
+  const rows = new Int32Array(values.length);
+  rows.set(byValue);
   let lists = 0;
-  byToken.forEach((row, i) => {
-    if (i > 0 && tokens[row] === tokens[byToken[i - 1]!]) return;
-    token_list_targets[lists] = tokens[row]!;
-    token_list_starts[lists] = i;
+  byValue.forEach((row, i) => {
+    if (i > 0 && values[row] === values[byValue[i - 1]!]) return;
+    targets[lists] = values[row]!;
+    starts[lists] = i;
     lists++;
   });
-  return { token_list_targets, token_list_starts, token_list_rows };
+  type Lists = { [Part in "targets" | "starts" | "rows" as `${Name}_list_${Part}`]: Int32Array };
+  return {
+    [`${name}_list_targets`]: targets,
+    [`${name}_list_starts`]: starts,
+    [`${name}_list_rows`]: rows,
+  } as Lists;
 }
 
 /** The slots that each row predicts: a shared prompt's last row predicts the first token of every completion. */

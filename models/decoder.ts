@@ -5,14 +5,14 @@ import { createGraph, type Graph, input, output } from "../kernels/graph.ts";
 import { linear } from "../kernels/linear.ts";
 import { compile, type Program } from "../kernels/program.ts";
 import { bytesOf, externalTensor, sizeOf, type Tensor } from "../kernels/tensor.ts";
-import type { LlamaConfig } from "./files/llama_config.ts";
-import { llama, llamaFinalNorm, llamaHead, type Weights } from "./llama.ts";
-import { rotaryTables } from "./rotary_tables.ts";
+import type { ModelConfig } from "./config.ts";
+import { type RotaryTables, rotaryTables } from "./rotary_tables.ts";
+import { finalNorm, isWindowed, outputHead, transformer, type Weights } from "./transformer.ts";
 
 /** What a decoder is built for. */
 export interface DecoderOptions {
   /** The model's architecture. */
-  readonly config: LlamaConfig;
+  readonly config: ModelConfig;
   /** Its weights, which are read at every call: the decoder follows them as they are trained. */
   readonly weights: Weights;
   /** Sequences that are decoded together. */
@@ -76,7 +76,7 @@ export async function createDecoder(device: Device, given: DecoderOptions): Prom
   const [prefillProgram, stepProgram] = await compile(device, {
     graphs: [record(prefillRows, { predict: false }), record(maxSequences, { predict: true })],
   }) as [Program, Program];
-  const external = [...caches, tables.cosines, tables.sines].reduce(
+  const external = [...caches, ...(tables ? [tables.cosines, tables.sines] : [])].reduce(
     (sum, tensor) => sum + bytesOf(tensor),
     0,
   );
@@ -126,7 +126,7 @@ function recordDecoder(
   { config, weights, rows, caches, tables, predict }: DecoderOptions & {
     rows: number;
     caches: readonly Tensor[];
-    tables: { cosines: Tensor; sines: Tensor };
+    tables: RotaryTables | null;
     predict: boolean;
   },
 ): void {
@@ -134,9 +134,9 @@ function recordDecoder(
   const [tokens, positions, sequenceOf] = (["tokens", "positions", "sequence_of"] as const).map((name) =>
     input(graph, name, { shape: [rows], dtype: "u32" })
   ) as [Tensor, Tensor, Tensor];
-  const hidden = llama(graph, weights, {
+  const hidden = transformer(graph, weights, {
     config,
-    inputs: { tokens, positions, ...tables },
+    inputs: { tokens, positions, rotaryTables: tables },
     attend: (qkv, layer) =>
       cachedAttention(graph, qkv, {
         cache: caches[layer]!,
@@ -145,11 +145,12 @@ function recordDecoder(
         heads,
         keyValueHeads,
         headSize,
+        ...(isWindowed(config, layer) ? { window: config.slidingWindow! } : {}),
       }),
   }); // [rows, C]
   if (!predict) return;
-  const normed = llamaFinalNorm(graph, hidden, { config, weights });
-  const logits = linear(graph, normed, llamaHead(config, weights)); // [rows, V]
+  const normed = finalNorm(graph, hidden, { config, weights });
+  const logits = linear(graph, normed, outputHead(config, weights)); // [rows, V]
   output(graph, "logits", logits);
 }
 

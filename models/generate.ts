@@ -2,7 +2,7 @@
 import type { Device } from "../kernels/device.ts";
 import { continuePrompts, type Generation, type GenerationOptions } from "./continue_prompts.ts";
 import { createDecoder, type DecoderOptions } from "./decoder.ts";
-import type { Weights } from "./llama.ts";
+import type { Weights } from "./transformer.ts";
 
 /** Generates with caches and programs that are made once. */
 export interface Generator {
@@ -62,7 +62,7 @@ const DEFAULT_SEQUENCES = 32;
 /**
  * Continues prompts once; {@linkcode createGenerator} keeps for further calls what this builds and drops.
  *
- * @param weights Parameters as `llamaParameters` names them.
+ * @param weights Parameters as `modelParameters` names them.
  * @throws as `createGenerator` and its `generate` do
  *
  * @example

@@ -1,14 +1,14 @@
 /** Random weights for a model that is trained from scratch. */
-import type { LlamaConfig } from "./files/llama_config.ts";
-import { llamaTensors } from "./files/llama_tensors.ts";
+import type { ModelConfig } from "./config.ts";
 import type { TensorSource } from "./files/write_directory.ts";
 import { philox } from "./philox.ts";
+import { modelTensors } from "./tensors.ts";
 
 /** Standard deviation of Hugging Face's `initializer_range`. */
 const DEFAULT_DEVIATION = 0.02;
 
 /**
- * The tensors of an untrained Llama: norms are 1, matrices normal around 0.
+ * The tensors of an untrained model: norms are 1, biases 0, matrices normal around 0.
  *
  * The numbers depend on the seed, the tensor's place in the model and the element, not on the order of reading.
  *
@@ -16,23 +16,23 @@ const DEFAULT_DEVIATION = 0.02;
  *
  * @example
  * ```ts
- * import { initialTensors, parseLlamaConfig } from "@tr/align/models";
+ * import { initialTensors, parseModelConfig } from "@tr/align/models";
  * import { assertEquals } from "@std/assert";
  *
- * const config = parseLlamaConfig({ model_type: "llama", vocab_size: 8, hidden_size: 64 }, { name: "config.json" });
+ * const config = parseModelConfig({ model_type: "llama", vocab_size: 8, hidden_size: 64 }, { name: "config.json" });
  * const norm = initialTensors(config, { seed: 0 }).find(({ name }) => name === "model.norm.weight")!;
  * assertEquals([...await norm.read(0, 2)], [1, 1]);
  * ```
  */
 export function initialTensors(
-  config: LlamaConfig,
+  config: ModelConfig,
   { seed, deviation = DEFAULT_DEVIATION }: { seed: number; deviation?: number },
 ): TensorSource[] {
-  return llamaTensors(config).map(({ name, shape }, index) => ({
+  return modelTensors(config).map(({ name, shape }, index) => ({
     name,
     shape,
     read(offset: number, count: number) {
-      const values = new Float32Array(count).fill(1);
+      const values = new Float32Array(count).fill(name.endsWith("bias") ? 0 : 1);
       if (shape.length > 1) {
         values.forEach((_, i) => {
           values[i] = normal({ seed, stream: index, index: offset + i }) * deviation;

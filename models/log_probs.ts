@@ -4,8 +4,9 @@ import { type Graph, input } from "../kernels/graph.ts";
 import { sequenceSums } from "../kernels/sequence_sums.ts";
 import type { Tensor } from "../kernels/tensor.ts";
 import { tokenLogProbs } from "../kernels/token_log_probs.ts";
-import type { LlamaConfig } from "./files/llama_config.ts";
-import { attendWithin, llama, llamaFinalNorm, llamaHead, type Weights } from "./llama.ts";
+import type { ModelConfig } from "./config.ts";
+import type { RotaryTables } from "./rotary_tables.ts";
+import { attendWithin, finalNorm, outputHead, transformer, type Weights } from "./transformer.ts";
 
 /** Sizes of a packed batch. */
 export interface BatchSizes {
@@ -36,10 +37,20 @@ export type BatchInputs = Readonly<
     | "row_list_rows",
     Tensor
   >
->;
+> & Readonly<Partial<Record<OptionalInput, Tensor>>>;
 
-function batchShapes({ rows, slots, sequences }: BatchSizes): Record<keyof BatchInputs, number[]> {
+/** Inputs that only some models read. */
+type OptionalInput = "window_spans" | "position_list_targets" | "position_list_starts" | "position_list_rows";
+
+function batchShapes(
+  { rows, slots, sequences }: BatchSizes,
+  { learnedPositions, windowed }: BatchInputOptions,
+): Partial<Record<keyof BatchInputs, number[]>> {
   return {
+    ...(windowed ? { window_spans: [rows, 4] } : {}),
+    ...(learnedPositions
+      ? { position_list_targets: [rows], position_list_starts: [rows + 1], position_list_rows: [rows] }
+      : {}),
     tokens: [rows],
     positions: [rows],
     spans: [rows, 4],
@@ -57,9 +68,21 @@ function batchShapes({ rows, slots, sequences }: BatchSizes): Record<keyof Batch
   };
 }
 
+/** What a model reads of a batch beside what all read; as `PackOptions` of `@tr/align/data` has it packed. */
+export interface BatchInputOptions {
+  /** Whether positions are learned, so that their gradient needs the rows of each. */
+  readonly learnedPositions?: boolean;
+  /** Whether some layers see fewer positions than the sequences have. */
+  readonly windowed?: boolean;
+}
+
 /** Declares the inputs of a packed batch; the host fills them with what `packGroups` of `@tr/align/data` returns. */
-export function batchInputs(graph: Graph, sizes: BatchSizes): BatchInputs {
-  const entries = Object.entries(batchShapes(sizes)).map(([name, shape]) => {
+export function batchInputs(
+  graph: Graph,
+  sizes: BatchSizes,
+  options: BatchInputOptions = {},
+): BatchInputs {
+  const entries = Object.entries(batchShapes(sizes, options)).map(([name, shape]) => {
     const dtype = name === "lengths" ? "f32" : "u32";
     return [name, input(graph, name, { shape, dtype })];
   });
@@ -90,9 +113,9 @@ export function completionLogProbs(
   graph: Graph,
   weights: Weights,
   options: {
-    config: LlamaConfig;
+    config: ModelConfig;
     batch: BatchInputs;
-    tables: { cosines: Tensor; sines: Tensor };
+    tables: RotaryTables | null;
     others?: readonly Weights[];
   },
 ): CompletionLogProbs {
@@ -120,7 +143,7 @@ export function completionLogProbs(
   };
 
   function headOf(weights: Weights) {
-    const { weight: head, adapter } = llamaHead(config, weights);
+    const { weight: head, adapter } = outputHead(config, weights);
     return { head, adapter };
   }
 }
@@ -130,28 +153,37 @@ function predictingStates(
   graph: Graph,
   weights: Weights,
   { config, batch, tables }: {
-    config: LlamaConfig;
+    config: ModelConfig;
     batch: BatchInputs;
-    tables: { cosines: Tensor; sines: Tensor };
+    tables: RotaryTables | null;
   },
 ): Tensor {
-  const hidden = llama(graph, weights, {
+  const hidden = transformer(graph, weights, {
     config,
     inputs: {
       tokens: batch.tokens,
       positions: batch.positions,
-      ...tables,
+      rotaryTables: tables,
+      ...(batch.position_list_targets
+        ? {
+          positionLists: {
+            targets: batch.position_list_targets,
+            starts: batch.position_list_starts!,
+            rows: batch.position_list_rows!,
+          },
+        }
+        : {}),
       tokenLists: {
         targets: batch.token_list_targets,
         starts: batch.token_list_starts,
         rows: batch.token_list_rows,
       },
     },
-    attend: attendWithin(graph, config, { spans: batch.spans }),
+    attend: attendWithin(graph, config, { spans: batch.spans, windowSpans: batch.window_spans }),
   }); // [rows, C]
   const predicting = lookUp(graph, hidden, {
     indices: batch.slot_rows,
     lists: { targets: batch.row_list_targets, starts: batch.row_list_starts, rows: batch.row_list_rows },
   }); // [slots, C]
-  return llamaFinalNorm(graph, predicting, { config, weights });
+  return finalNorm(graph, predicting, { config, weights });
 }

@@ -1,22 +1,27 @@
 /**
- * Models: Llama as a pure function over tensors, its weights in and out of Hugging Face files, and generation.
+ * Models: the transformer of several families as a pure function over tensors, weights in and out of Hugging Face files,
+ * adapters, and generation.
  *
  * @module
  */
 export * from "./files/mod.ts";
+export type { FamilyName, ModelConfig } from "./config.ts";
+export { modelParameters, parseModelConfig } from "./families/mod.ts";
+export type { ModelParameter, ParameterPart, RowSlice, StoredParameter } from "./parameters.ts";
+export { checkTensors, modelTensors, type TensorShape } from "./tensors.ts";
 export {
   type Attend,
   attendWithin,
-  type FusedParameter,
-  llama,
-  llamaFinalNorm,
-  llamaHead,
-  type LlamaInputs,
-  llamaParameters,
+  finalNorm,
+  isWindowed,
+  outputHead,
+  transformer,
+  type TransformerInputs,
   type Weights,
-} from "./llama.ts";
+} from "./transformer.ts";
 export { initialTensors } from "./initialize.ts";
 export {
+  type BatchInputOptions,
   type BatchInputs,
   batchInputs,
   type BatchSizes,
@@ -37,12 +42,11 @@ export { mergedTensors } from "./lora/merge.ts";
 export { type AdapterTensor, adapterTensors, formatAdapterConfig, parseAdapterConfig } from "./lora/peft.ts";
 export { ALL_LINEAR, type LoraScale, type LoraSettings } from "./lora/settings.ts";
 export { type AdapterValues, adapterValues, initialAdapter, uploadAdapter } from "./lora/values.ts";
-export { rotaryTables } from "./rotary_tables.ts";
+export { type RotaryTables, rotaryTables } from "./rotary_tables.ts";
 export {
   type DeviceTensor,
   readBuffer,
   type ReadTensor,
-  type StoredParameter,
   uploadDirectory,
   uploadWeights,
   weightTensors,

@@ -1,20 +1,29 @@
 /** The rotary angles of a model as tables on the device. */
 import { createStorage, type Device } from "../kernels/device.ts";
 import { externalTensor, type Tensor } from "../kernels/tensor.ts";
-import { type RopeConfig, ropeInverseFrequencies } from "./files/rope.ts";
+import type { ModelConfig } from "./config.ts";
+import { ropeInverseFrequencies } from "./files/rope.ts";
+
+/** Two tensors of [positions, rotated / 2]. */
+export interface RotaryTables {
+  /** Cosines of position × inverse frequency. */
+  readonly cosines: Tensor;
+  /** Sines of the same. */
+  readonly sines: Tensor;
+}
 
 /**
- * Cosines and sines of position × inverse frequency, computed in float64.
+ * Cosines and sines of position × inverse frequency, computed in float64; null for a model that learns its positions.
  *
  * @param options.positions How many positions to tabulate.
- * @returns Two tensors of [positions, headSize / 2].
  */
 export function rotaryTables(
   device: Device,
-  config: RopeConfig & { headSize: number },
+  config: Pick<ModelConfig, "positions" | "rotated" | "ropeTheta" | "ropeScaling">,
   { positions }: { positions: number },
-): { cosines: Tensor; sines: Tensor } {
-  const frequencies = ropeInverseFrequencies(config);
+): RotaryTables | null {
+  if (config.positions === "learned") return null;
+  const frequencies = ropeInverseFrequencies({ ...config, headSize: config.rotated });
   const shape = [positions, frequencies.length];
   const tabulate = (label: string, of: (angle: number) => number): Tensor => {
     const values = new Float32Array(positions * frequencies.length);

@@ -4,10 +4,9 @@ import type { ParameterSet } from "../kernels/parameters.ts";
 import { elementBytes, sizeOf } from "../kernels/tensor.ts";
 import type { ModelDirectory } from "./files/directory.ts";
 import { encodeFromFloat32 } from "./files/floats.ts";
-import type { FusedParameter } from "./llama.ts";
+import type { ParameterPart, RowSlice, StoredParameter } from "./parameters.ts";
 
-/** A parameter as far as files are concerned: the tensors that lie in it one after another. */
-export type StoredParameter = Pick<FusedParameter, "name" | "parts">;
+export type { StoredParameter };
 
 /** Elements sent or fetched at a time: 4 MiB, so that the host never holds more of a large tensor. */
 const CHUNK_ELEMENTS = 2 ** 20;
@@ -21,7 +20,7 @@ export type ReadTensor = (
 /**
  * Fills a parameter set from the tensors of a file, a chunk at a time; numbers are rounded where it stores bfloat16.
  *
- * @param options.parameters What the model consists of; `llamaParameters` lists it.
+ * @param options.parameters What the model consists of; `modelParameters` lists it.
  * @param options.read Delivers each file tensor.
  */
 export async function uploadWeights(
@@ -36,12 +35,38 @@ export async function uploadWeights(
     for (const part of parts) {
       const from = start;
       await options.read(part.name, (at, values) => {
-        const stored = dtype === "bf16" ? encodeFromFloat32(values, "BF16") : values;
-        device.gpu.queue.writeBuffer(set.buffers[segment]!, from + at * size, stored);
+        for (const { source, target, count } of pieces(part, { start: at, count: values.length })) {
+          const piece = values.subarray(source, source + count);
+          const stored = dtype === "bf16" ? encodeFromFloat32(piece, "BF16") : piece;
+          device.gpu.queue.writeBuffer(set.buffers[segment]!, from + target * size, stored);
+        }
       });
       start += sizeOf(part.shape) * size;
     }
   }
+}
+
+/** Numbers of a file's tensor that lie together in the parameter too. */
+interface Piece {
+  /** Where they begin among those asked for. */
+  readonly source: number;
+  /** Where they begin in the part of the parameter that is the tensor's. */
+  readonly target: number;
+  /** How many. */
+  readonly count: number;
+}
+
+/** Where `count` numbers of a tensor from number `start` on, in the file's order, lie in the parameter. */
+function pieces({ shape, slices }: ParameterPart, range: { start: number; count: number }): Piece[] {
+  const { start, count } = range;
+  if (slices === undefined) return [{ source: 0, target: start, count }];
+  const width = sizeOf(shape.slice(1));
+  return slices.flatMap(({ from, to, count: rows }: RowSlice) => {
+    const first = Math.max(start, from * width);
+    const last = Math.min(start + count, (from + rows) * width);
+    if (first >= last) return [];
+    return [{ source: first - start, target: to * width + first - from * width, count: last - first }];
+  });
 }
 
 /**
@@ -110,13 +135,22 @@ function partsOf(
     windows: ReturnType<typeof createWindows>;
   },
 ): DeviceTensor[] {
-  return parts.map(({ name, shape }) => {
+  return parts.map((part) => {
+    const { name, shape } = part;
     const from = start;
     start += sizeOf(shape);
     return {
       name,
       shape,
-      read: (at: number, count: number) => windows.read(buffer, { offset: from + at, count }),
+      async read(at: number, count: number) {
+        if (part.slices === undefined) return await windows.read(buffer, { offset: from + at, count });
+        const values = new Float32Array(count);
+        for (const piece of pieces(part, { start: at, count })) {
+          const read = await windows.read(buffer, { offset: from + piece.target, count: piece.count });
+          values.set(read, piece.source);
+        }
+        return values;
+      },
     };
   });
 }

@@ -4,7 +4,7 @@ import { createStorage, type Device } from "../kernels/device.ts";
 import { clearParameters, copyParameters, type ParameterSet } from "../kernels/parameters.ts";
 import { compile, type PendingRun, type Program } from "../kernels/program.ts";
 import { externalTensor } from "../kernels/tensor.ts";
-import type { Weights } from "../models/llama.ts";
+import type { Weights } from "../models/transformer.ts";
 import type { StoredParameter } from "../models/weights.ts";
 import { addSnapshot, emptySnapshots, type SnapshotStack } from "../reference/snapshots.ts";
 import type { EngineOptions, EngineSets, LoraOptions, PolicyName } from "./engine_options.ts";

@@ -3,7 +3,7 @@ import type { BatchShape } from "../data/pack.ts";
 import type { AdamwOptions } from "../kernels/optimizer.ts";
 import type { ParameterSet } from "../kernels/parameters.ts";
 import type { CompiledLoss } from "../losses/compile.ts";
-import type { LlamaConfig } from "../models/files/llama_config.ts";
+import type { ModelConfig } from "../models/config.ts";
 import type { AdapterLayout } from "../models/lora/layout.ts";
 
 /** The three policies of a Trust Region run. */
@@ -24,7 +24,7 @@ export interface LoraOptions {
 /** What an engine is built for. */
 export interface EngineOptions {
   /** The model's architecture. */
-  config: LlamaConfig;
+  config: ModelConfig;
   /** Train adapters beside frozen weights instead of the weights. */
   lora?: LoraOptions;
   /** The loss, compiled; null for one that the host computes, see {@linkcode Engine.accumulateSeeded}. */

@@ -6,7 +6,7 @@ import { adamw, gradientNorm, mixParameters } from "../kernels/optimizer.ts";
 import { mismatchedTerms, preferenceLoss } from "../kernels/preference_loss.ts";
 import { takeSnapshot } from "../kernels/snapshot.ts";
 import type { Tensor } from "../kernels/tensor.ts";
-import type { Weights } from "../models/llama.ts";
+import type { Weights } from "../models/transformer.ts";
 import {
   type BatchInputs,
   batchInputs,

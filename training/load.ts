@@ -13,8 +13,9 @@ import {
 } from "../data/tokenize.ts";
 import type { Tokenizer } from "../data/tokenizer.ts";
 import { type ModelDirectory, openModelDirectory } from "../models/files/directory.ts";
-import { type LlamaConfig, parseLlamaConfig } from "../models/files/llama_config.ts";
-import { checkTensors, llamaTensors } from "../models/files/llama_tensors.ts";
+import type { ModelConfig } from "../models/config.ts";
+import { families, parseModelConfig } from "../models/families/mod.ts";
+import { checkTensors, modelTensors } from "../models/tensors.ts";
 import type { RunConfig } from "./config.ts";
 import { completionExamples, pairExamples, type TrainingExample } from "./records.ts";
 
@@ -23,7 +24,7 @@ export interface LoadedModel {
   /** The open directory; close it when the weights are read. */
   readonly directory: ModelDirectory;
   /** Its architecture. */
-  readonly config: LlamaConfig;
+  readonly config: ModelConfig;
   /** Its tokenizer. */
   readonly tokenizer: Tokenizer;
 }
@@ -38,10 +39,11 @@ export async function loadModel(
   path: string,
   { template = null }: { template?: string | null } = {},
 ): Promise<LoadedModel> {
-  const directory = await openModelDirectory(path);
+  const opened = await openModelDirectory(path);
   try {
-    const config = parseLlamaConfig(directory.config, { name: `${path}/config.json` });
-    checkTensors(llamaTensors(config), directory.tensors, { name: path });
+    const config = parseModelConfig(opened.config, { name: `${path}/config.json` });
+    const directory = withFullNames(opened, config);
+    checkTensors(config, directory.tensors, { name: path });
     const tokenizer = await readTokenizer(
       path,
       template === null ? {} : { chatTemplate: await readTemplate(template) },
@@ -56,9 +58,30 @@ export async function loadModel(
     }
     return { directory, config, tokenizer };
   } catch (error) {
-    directory.close();
+    opened.close();
     throw error;
   }
+}
+
+/**
+ * A directory whose tensors are called as in the whole model: a file that was written from the inner model alone, as the
+ * published `gpt2` was, lacks the names' beginning.
+ */
+export function withFullNames(directory: ModelDirectory, config: ModelConfig): ModelDirectory {
+  const { prefix } = families[config.family];
+  const lacksIt = ![...directory.tensors.keys()].some((name) => name.startsWith(prefix));
+  if (!lacksIt) return directory;
+  const [first] = modelTensors(config);
+  if (!directory.tensors.has(first!.name.slice(prefix.length))) return directory;
+  const inner = (name: string) => name.startsWith(prefix) ? name.slice(prefix.length) : name;
+  const outer = (name: string) => modelNames.has(prefix + name) ? prefix + name : name;
+  const modelNames = new Set(modelTensors(config).map(({ name }) => name));
+  return {
+    ...directory,
+    tensors: new Map([...directory.tensors].map(([name, tensor]) => [outer(name), tensor])),
+    read: (name) => directory.read(inner(name)),
+    readChunks: (name, options, receive) => directory.readChunks(inner(name), options, receive),
+  };
 }
 
 async function readTemplate(path: string): Promise<string> {

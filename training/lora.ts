@@ -11,7 +11,7 @@ import {
 } from "../kernels/parameters.ts";
 import { openAdapterDirectory } from "../models/files/adapter_directory.ts";
 import type { ModelDirectory } from "../models/files/directory.ts";
-import type { FusedParameter } from "../models/llama.ts";
+import type { ModelParameter } from "../models/parameters.ts";
 import { applyAdapters } from "../models/lora/apply.ts";
 import { type AdapterLayout, adaptersOf, layoutAdapters } from "../models/lora/layout.ts";
 import { ALL_LINEAR, type LoraSettings } from "../models/lora/settings.ts";
@@ -42,7 +42,7 @@ export interface LoraPlan {
  */
 export async function planLora(
   settings: LoraRunSettings,
-  { parameters, alphas }: { parameters: readonly FusedParameter[]; alphas: readonly number[] },
+  { parameters, alphas }: { parameters: readonly ModelParameter[]; alphas: readonly number[] },
 ): Promise<LoraPlan> {
   const { path, base } = settings;
   const layout = path === null
@@ -69,7 +69,7 @@ export async function loadAdapter(
   options: {
     path: string | null;
     layout: AdapterLayout;
-    parameters: readonly FusedParameter[];
+    parameters: readonly ModelParameter[];
     seed: number;
   },
 ): Promise<void> {
@@ -88,7 +88,7 @@ export async function loadAdapter(
 export async function loadMerged(
   device: Device,
   weights: ParameterSet,
-  options: { directory: ModelDirectory; adapter: string | null; parameters: readonly FusedParameter[] },
+  options: { directory: ModelDirectory; adapter: string | null; parameters: readonly ModelParameter[] },
 ): Promise<void> {
   const { directory, adapter, parameters } = options;
   await uploadDirectory(device, weights, { directory, parameters });
@@ -105,7 +105,7 @@ export async function loadMerged(
 
 async function layoutOfDirectory(
   path: string,
-  parameters: readonly FusedParameter[],
+  parameters: readonly ModelParameter[],
 ): Promise<AdapterLayout> {
   using directory = await openAdapterDirectory(path, { parameters });
   return directory.layout;

@@ -4,15 +4,17 @@ import type { PreferenceLossFunction } from "../losses/batch.ts";
 import type { MismatchOptions } from "../data/mismatch.ts";
 import type { Device } from "../kernels/device.ts";
 import { type ModelDirectory, openModelDirectory } from "../models/files/directory.ts";
-import { type LlamaConfig, parseLlamaConfig } from "../models/files/llama_config.ts";
-import { checkTensors, llamaTensors } from "../models/files/llama_tensors.ts";
-import { type FusedParameter, llamaParameters } from "../models/llama.ts";
+import type { ModelConfig } from "../models/config.ts";
+import { parseModelConfig } from "../models/families/mod.ts";
+import { checkTensors } from "../models/tensors.ts";
+import { modelParameters } from "../models/families/mod.ts";
+import type { ModelParameter } from "../models/parameters.ts";
 import { uploadDirectory } from "../models/weights.ts";
 import { countUpdates, referenceWarnings, updateAlphas } from "../reference/forecast.ts";
 import type { ReferenceStrategy } from "../reference/strategy.ts";
 import { lossOf, type RunConfig, strategyOf } from "./config.ts";
 import { createEngine, type Engine } from "./engine.ts";
-import { type LoadedModel, type LoadedRecords, loadModel, loadRecords, type RunRecords } from "./load.ts";
+import { type LoadedModel, type LoadedRecords, loadModel, loadRecords, type RunRecords, withFullNames } from "./load.ts";
 import { loadAdapter, type LoraPlan, planLora } from "./lora.ts";
 import { needsHost } from "./step.ts";
 import type { TrainingLoss } from "./metrics.ts";
@@ -25,7 +27,7 @@ export interface PreparedRun {
   /** The model's files, closed by {@linkcode runTraining} or by the caller. */
   readonly model: LoadedModel;
   /** Its parameters. */
-  readonly parameters: readonly FusedParameter[];
+  readonly parameters: readonly ModelParameter[];
   /** The adapters that are trained in place of its weights; null if there are none. */
   readonly lora: LoraPlan | null;
   /** What is minimized. */
@@ -103,7 +105,7 @@ export async function prepareRun(
       mismatched: typeof loss !== "function" && loss.needs.mismatched,
     });
     const host = needsHost(loss, training.accumulate);
-    const parameters = llamaParameters(model.config);
+    const parameters = modelParameters(model.config);
     const run = { totalSteps: training.steps };
     const lora = config.model.lora == null ? null : await planLora(config.model.lora, {
       parameters,
@@ -211,38 +213,30 @@ export async function loadWeights(run: PreparedRun): Promise<void> {
   engine.copyReferenceToInitial();
 }
 
-/** What the reference's config must share with the policy's: everything that changes what a model computes. */
-const SAME_AS_POLICY = {
-  vocabularySize: "vocab_size",
-  hiddenSize: "hidden_size",
-  intermediateSize: "intermediate_size",
-  layers: "num_hidden_layers",
-  heads: "num_attention_heads",
-  keyValueHeads: "num_key_value_heads",
-  headSize: "head_dim",
-  rmsNormEpsilon: "rms_norm_eps",
-  ropeTheta: "rope_theta",
-  ropeScaling: "rope_scaling",
-  tieWordEmbeddings: "tie_word_embeddings",
-} as const satisfies Partial<Record<keyof LlamaConfig, string>>;
+/** What of a config says nothing of what the model computes, and may differ between policy and reference. */
+const MAY_DIFFER: readonly (keyof ModelConfig)[] = ["maxPositions", "bosTokenId", "eosTokenIds"];
 
-async function openReference(path: string, policy: LlamaConfig): Promise<ModelDirectory> {
-  const directory = await openModelDirectory(path);
+async function openReference(path: string, policy: ModelConfig): Promise<ModelDirectory> {
+  const opened = await openModelDirectory(path);
   try {
     const name = `reference.path ${path}`;
-    const config = parseLlamaConfig(directory.config, { name: `${path}/config.json` });
-    for (const [key, jsonKey] of Object.entries(SAME_AS_POLICY) as [keyof typeof SAME_AS_POLICY, string][]) {
+    const config = parseModelConfig(opened.config, { name: `${path}/config.json` });
+    const directory = withFullNames(opened, config);
+    for (const key of Object.keys(policy) as (keyof ModelConfig)[]) {
       const [own, wanted] = [JSON.stringify(config[key]), JSON.stringify(policy[key])];
-      if (own !== wanted) {
-        throw new Error(
-          `${name}: ${jsonKey} is ${own}, the policy's is ${wanted}; give a model of the same architecture`,
-        );
-      }
+      if (own === wanted || MAY_DIFFER.includes(key)) continue;
+      throw new Error(
+        `${name}: ${snakeCase(key)} is ${own}, the policy's is ${wanted}; give a model of the same architecture`,
+      );
     }
-    checkTensors(llamaTensors(config), directory.tensors, { name });
+    checkTensors(config, directory.tensors, { name });
     return directory;
   } catch (error) {
-    directory.close();
+    opened.close();
     throw error;
   }
+}
+
+function snakeCase(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

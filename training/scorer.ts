@@ -5,7 +5,7 @@ import type { Device } from "../kernels/device.ts";
 import { createGraph, output } from "../kernels/graph.ts";
 import { createParameters, layoutParameters, maximumSegmentBytes } from "../kernels/parameters.ts";
 import { compile } from "../kernels/program.ts";
-import { llamaParameters } from "../models/llama.ts";
+import { modelParameters } from "../models/families/mod.ts";
 import { batchInputs, completionLogProbs } from "../models/log_probs.ts";
 import { rotaryTables } from "../models/rotary_tables.ts";
 import type { LoadedModel } from "./load.ts";
@@ -46,7 +46,7 @@ export async function* scoreRecords(
 ): AsyncGenerator<CompletionScore[]> {
   const { groups, batchSize, memoryLimit, adapter = null } = options;
   const { config, directory } = model;
-  const parameters = llamaParameters(config);
+  const parameters = modelParameters(config);
   const layout = layoutParameters(parameters, { maximumBytes: maximumSegmentBytes(device) });
   const batches = microBatches(groups, batchSize);
   const shapes = chooseShapes(batches.map((batch) => measureGroups(batch)));

@@ -9,7 +9,9 @@ import {
   type ParameterSpec,
 } from "../kernels/parameters.ts";
 import type { Tensor } from "../kernels/tensor.ts";
-import { type FusedParameter, llamaParameters, type Weights } from "../models/llama.ts";
+import { modelParameters } from "../models/families/mod.ts";
+import type { ModelParameter } from "../models/parameters.ts";
+import type { Weights } from "../models/transformer.ts";
 import { adaptersOf, adapterSpecs } from "../models/lora/layout.ts";
 import { wholeParameters } from "../models/lora/values.ts";
 import type { StoredParameter } from "../models/weights.ts";
@@ -20,7 +22,7 @@ export async function createSets(device: Device, options: EngineOptions): Promis
   const { config, lora, reference } = options;
   const maximumBytes = maximumSegmentBytes(device);
   const layoutOf = (specs: readonly ParameterSpec[]) => layoutParameters(specs, { maximumBytes });
-  const model = llamaParameters(config);
+  const model = modelParameters(config);
   const trained = layoutOf(lora === undefined ? model : lora.layout.specs);
   const create = (label: string, { layout = trained, gradients }: {
     layout?: typeof trained;
@@ -50,7 +52,7 @@ export async function createSets(device: Device, options: EngineOptions): Promis
 }
 
 /** Matrices as the base stores them. */
-function stored(parameters: readonly FusedParameter[], base: "float32" | "bfloat16"): ParameterSpec[] {
+function stored(parameters: readonly ModelParameter[], base: "float32" | "bfloat16"): ParameterSpec[] {
   const dtype = base === "bfloat16" ? "bf16" : "f32";
   return parameters.map(({ name, shape, kind }) => ({
     name,
@@ -63,7 +65,7 @@ function stored(parameters: readonly FusedParameter[], base: "float32" | "bfloat
 export function storedParameters(
   { config, lora }: Pick<EngineOptions, "config" | "lora">,
 ): Readonly<Record<keyof EngineSets, readonly StoredParameter[]>> {
-  const model = llamaParameters(config);
+  const model = modelParameters(config);
   const trained = lora === undefined ? model : wholeParameters(lora.layout.specs);
   const reference = lora === undefined
     ? model

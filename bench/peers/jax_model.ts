@@ -39,13 +39,13 @@ export function createConstants({ numpy: np }: Jax, file: CaseFile): Constants {
 /** Functions of the step; all consume their arguments. */
 export function createModel({ numpy: np, nn, tree }: Jax, file: CaseFile) {
   const { pairs, length, prompt, model, beta, optimizer } = file;
-  const { heads, keyValueHeads, headSize, layers, rmsNormEpsilon } = model;
+  const { heads, keyValueHeads, headSize, layers, normEpsilon } = model;
   const sequences = 2 * pairs;
   const half = headSize / 2;
 
   const linear = (x: JaxArray, weight: JaxArray) => np.matmul(x, weight.transpose());
   const norm = (x: JaxArray, weight: JaxArray) => {
-    const square = np.square(x.ref).mean(-1, { keepdims: true }).add(rmsNormEpsilon);
+    const square = np.square(x.ref).mean(-1, { keepdims: true }).add(normEpsilon);
     return x.div(np.sqrt(square)).mul(weight);
   };
   const rotate = (x: JaxArray, { cosines, sines }: Constants) => {

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { FusedParameter } from "../llama.ts";
 import { type AdapterLayout, layoutAdapters } from "../lora/layout.ts";
 import { adapterTensors, formatAdapterConfig, parseAdapterConfig } from "../lora/peft.ts";
 import type { AdapterValues } from "../lora/values.ts";
+import type { ModelParameter } from "../parameters.ts";
 import { ADAPTER_FILES, type ModelDirectory, openModelDirectory } from "./directory.ts";
 import { writeModelDirectory } from "./write_directory.ts";
 
@@ -26,7 +26,7 @@ export interface AdapterDirectory extends Disposable {
  */
 export async function openAdapterDirectory(
   path: string,
-  { parameters }: { parameters: readonly FusedParameter[] },
+  { parameters }: { parameters: readonly ModelParameter[] },
 ): Promise<AdapterDirectory> {
   const directory = await openModelDirectory(path, ADAPTER_FILES);
   try {
@@ -65,15 +65,22 @@ function checkTensors(
  * Writes an adapter as a directory that PEFT loads; all of it is written beside `path` and renamed at the end.
  *
  * @param options.baseModel The model that it belongs to, as its `base_model_name_or_path`.
+ * @param options.transposed Whether the model's matrices are stored [inputs, outputs]; default false.
  * @param options.copyFrom A directory whose tokenizer files are copied.
  */
 export async function writeAdapterDirectory(
   path: string,
-  options: { layout: AdapterLayout; tensors: readonly AdapterValues[]; baseModel: string; copyFrom?: string },
+  options: {
+    layout: AdapterLayout;
+    tensors: readonly AdapterValues[];
+    baseModel: string;
+    transposed?: boolean;
+    copyFrom?: string;
+  },
 ): Promise<void> {
-  const { layout, tensors, baseModel, copyFrom } = options;
+  const { layout, tensors, baseModel, transposed = false, copyFrom } = options;
   await writeModelDirectory(path, {
-    config: formatAdapterConfig(layout, { baseModel }),
+    config: formatAdapterConfig(layout, { baseModel, transposed }),
     tensors: tensors.map(({ name, shape, read }) => {
       let values: ReturnType<typeof read> | undefined;
       return {

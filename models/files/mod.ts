@@ -15,8 +15,6 @@ export {
   TOKENIZER_FILES,
 } from "./directory.ts";
 export { type Config } from "./config_values.ts";
-export { type LlamaConfig, parseLlamaConfig } from "./llama_config.ts";
-export { checkTensors, llamaTensors, type TensorShape } from "./llama_tensors.ts";
 export { type RopeConfig, ropeInverseFrequencies, type RopeScaling } from "./rope.ts";
 export { ELEMENT_BYTES, elementCount, type ElementType } from "./element_types.ts";
 export {

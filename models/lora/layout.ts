@@ -2,17 +2,19 @@
 import type { Adapter } from "../../kernels/adapter.ts";
 import type { ParameterSpec } from "../../kernels/parameters.ts";
 import type { Tensor } from "../../kernels/tensor.ts";
-import type { FusedParameter } from "../llama.ts";
+import type { ModelParameter, ParameterPart, RowSlice } from "../parameters.ts";
 import { checkLoraSettings, isTarget, type LoraScale, type LoraSettings, scaleOf } from "./settings.ts";
 
 /** A layer with an adapter. */
 export interface AdaptedLayer extends LoraScale {
   /** Its name in the model's file, without `.weight`. */
   readonly name: string;
-  /** [outputs, inputs] of its weight. */
+  /** [outputs, inputs], however its weight is stored. */
   readonly shape: readonly [number, number];
-  /** Its first row in the fused weight. */
+  /** Its first output among those of the fused weight. */
   readonly start: number;
+  /** Where the rows of B go, if not all in their order. */
+  readonly slices?: readonly RowSlice[];
 }
 
 /** The adapters of one weight of the model. */
@@ -41,11 +43,11 @@ const VECTOR = 4;
 /**
  * Finds the layers that settings name and lays out their adapters.
  *
- * @param parameters The model's, as `llamaParameters` lists them.
+ * @param parameters The model's, as `modelParameters` lists them.
  * @throws If a target names no linear layer, a setting is out of range, or nothing would be trained.
  */
 export function layoutAdapters(
-  parameters: readonly FusedParameter[],
+  parameters: readonly ModelParameter[],
   settings: LoraSettings,
 ): AdapterLayout {
   checkLoraSettings(settings);
@@ -105,22 +107,24 @@ export function countTrained({ weights }: AdapterLayout): number {
 }
 
 /** A matrix that a linear layer multiplies with. */
-function isLinear({ kind }: FusedParameter): boolean {
+function isLinear({ kind }: ModelParameter): boolean {
   return kind === "linear";
 }
 
-function layerName({ name }: FusedParameter["parts"][number]): string {
+function layerName({ name }: ParameterPart): string {
   return name.replace(/\.weight$/, "");
 }
 
-function adaptedWeight(parameter: FusedParameter, settings: LoraSettings): AdaptedWeight | undefined {
+function adaptedWeight(parameter: ModelParameter, settings: LoraSettings): AdaptedWeight | undefined {
   let start = 0;
   const layers: AdaptedLayer[] = [];
   for (const part of parameter.parts) {
-    const [outputs, inputs] = part.shape as [number, number];
+    const shape = parameter.transposed ? part.shape.toReversed() : part.shape;
+    const [outputs, inputs] = shape as [number, number];
     const name = layerName(part);
+    const slices = part.slices === undefined ? {} : { slices: part.slices };
     if (isTarget(name, settings)) {
-      layers.push({ name, shape: [outputs, inputs], start, ...scaleOf(name, settings) });
+      layers.push({ name, shape: [outputs, inputs], start, ...slices, ...scaleOf(name, settings) });
     }
     start += outputs;
   }

@@ -16,7 +16,7 @@ const PREFIX = "base_model.model.";
 /** Keys whose other values make the adapter compute something else; each with the values that don't. */
 const ONLY_SUPPORTED: Readonly<Record<string, readonly unknown[]>> = {
   use_dora: [false],
-  fan_in_fan_out: [false],
+  fan_in_fan_out: [false, true], // says how the base is stored, which the base's family says already
   bias: ["none"],
   lora_bias: [false],
   modules_to_save: [null],
@@ -103,7 +103,7 @@ export function parseAdapterConfig(config: Config, { name }: { name: string }): 
 /** The settings of an adapter as an `adapter_config.json`, with the keys that PEFT wants. */
 export function formatAdapterConfig(
   { settings, weights }: AdapterLayout,
-  { baseModel }: { baseModel: string },
+  { baseModel, transposed = false }: { baseModel: string; transposed?: boolean },
 ): Record<string, unknown> {
   const { rank, alpha, targets, exclude, layers, rsLora = false, rankPattern = {}, alphaPattern = {} } =
     settings;
@@ -124,7 +124,7 @@ export function formatAdapterConfig(
     use_rslora: rsLora,
     use_dora: false,
     bias: "none",
-    fan_in_fan_out: false,
+    fan_in_fan_out: transposed,
     modules_to_save: null,
     init_lora_weights: true,
   };

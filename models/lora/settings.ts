@@ -34,14 +34,14 @@ export interface LoraScale {
 /** Every linear layer except the head. */
 export const ALL_LINEAR = "all-linear";
 
-/** Name of the head, which `all-linear` leaves out. */
-const HEAD = "lm_head";
+/** Names of the head, which `all-linear` leaves out. */
+const HEADS = ["lm_head", "embed_out"];
 
 /** Whether a layer gets an adapter; `name` as in the model's file, without `.weight`. */
 export function isTarget(name: string, { targets, exclude, layers }: LoraSettings): boolean {
   if (exclude !== undefined && matches(name, exclude)) return false;
   if (layers !== undefined && !layers.includes(blockOf(name) ?? -1)) return false;
-  return targets === ALL_LINEAR ? name !== HEAD : matches(name, targets);
+  return targets === ALL_LINEAR ? !HEADS.includes(name) : matches(name, targets);
 }
 
 /** A layer's rank and scale. */

@@ -67,7 +67,7 @@ export function adapterValues(
     ) => [tensor.name, tensor]),
   );
   return adapterTensors(layout).map((tensor) => {
-    const { place, width, rows, columns } = placeOf(layout, tensor);
+    const { place, width, rows, columns, rowOf } = placeOf(layout, tensor);
     const [height, own] = tensor.shape;
     return {
       name: tensor.name,
@@ -76,7 +76,8 @@ export function adapterValues(
         const padded = await stored.get(place)!.read(columns, rows * width);
         const values = new Float32Array(height * own);
         for (let row = 0; row < height; row++) {
-          values.set(padded.subarray(row * width, row * width + own), row * own);
+          const at = rowOf(row) * width;
+          values.set(padded.subarray(at, at + own), row * own);
         }
         return values;
       },
@@ -91,11 +92,19 @@ export function wholeParameters<Spec extends { readonly name: string; readonly s
   return specs.map(({ name, shape }) => ({ name, parts: [{ name, shape }] }));
 }
 
-/** Where a tensor of the file lies: the set's tensor, the elements before it, and the padded rows and their width. */
+/** Where a tensor of the file lies: the set's tensor, the elements before it, the padded rows, their width and their order. */
 function placeOf({ weights }: AdapterLayout, { weight, index, matrix, shape }: AdapterTensor) {
-  const { rank } = weights.find(({ name }) => name === weight)!;
-  if (matrix === "B") return { place: nameOfB(weight, index), width: rank, rows: shape[0], columns: 0 };
-  return { place: nameOfA(weight), width: shape[1], rows: rank, columns: index * rank * shape[1] };
+  const { rank, layers } = weights.find(({ name }) => name === weight)!;
+  const inOrder = (row: number) => row;
+  if (matrix === "A") {
+    return { place: nameOfA(weight), width: shape[1], rows: rank, columns: index * rank * shape[1], rowOf: inOrder };
+  }
+  const { slices } = layers[index]!;
+  const rowOf = slices === undefined ? inOrder : (row: number) => {
+    const { from, to } = slices.find(({ from, count }) => from <= row && row < from + count)!;
+    return to + row - from;
+  };
+  return { place: nameOfB(weight, index), width: rank, rows: shape[0], columns: 0, rowOf };
 }
 
 /** 32 bits of a name (FNV-1a). */

@@ -1,7 +1,7 @@
 /** A directory with a tiny model and records in which a test runs the real commands, as processes of their own. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { writeQuickStart } from "../../examples/quick_start/mod.ts";
-import { parseLlamaConfig } from "../../models/files/llama_config.ts";
+import { parseModelConfig } from "../../models/families/mod.ts";
 import { writeModelDirectory } from "../../models/files/write_directory.ts";
 import { initialTensors } from "../../models/initialize.ts";
 
@@ -101,7 +101,7 @@ async function writeFiles(root: string): Promise<void> {
   };
   await writeModelDirectory(`${root}/model`, {
     config: json,
-    tensors: initialTensors(parseLlamaConfig(json, { name: "tiny" }), { seed: 0, deviation: 0.15 }),
+    tensors: initialTensors(parseModelConfig(json, { name: "tiny" }), { seed: 0, deviation: 0.15 }),
     dtype: "F32",
     copyFrom: written.model,
   });

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { loadTokenizer } from "../../data/mod.ts";
-import { parseLlamaConfig } from "../../models/files/mod.ts";
+import { parseModelConfig } from "../../models/files/mod.ts";
 import {
   type CompletionRecord,
   generateCorpus,
@@ -142,7 +142,7 @@ Deno.test("quickStartTokenizer and quickStartModelConfig agree on special tokens
   assertEquals(own.decode(own.encode("Ben says: Here is the lamp.")), "Ben says: Here is the lamp.");
   const config = quickStartModelConfig();
   assertEquals([config["bos_token_id"], config["eos_token_id"]], [own.bosId, own.eosId]);
-  assertEquals(parseLlamaConfig(config, { name: "config.json" }).vocabularySize, own.vocabularySize);
+  assertEquals(parseModelConfig(config, { name: "config.json" }).vocabularySize, own.vocabularySize);
 });
 
 Deno.test("quickStartModelConfig describes a Llama of 100,000 to 200,000 parameters", () => {

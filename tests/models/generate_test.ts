@@ -8,16 +8,17 @@ import { compile } from "../../kernels/program.ts";
 import type { GenerationOptions } from "../../models/continue_prompts.ts";
 import { createDecoder } from "../../models/decoder.ts";
 import { openModelDirectory } from "../../models/files/directory.ts";
-import { type LlamaConfig, parseLlamaConfig } from "../../models/files/llama_config.ts";
+import type { ModelConfig } from "../../models/config.ts";
+import { parseModelConfig } from "../../models/families/mod.ts";
 import { createGenerator, generate } from "../../models/generate.ts";
 import {
   attendWithin,
   llama,
-  llamaFinalNorm,
-  llamaHead,
-  llamaParameters,
+  finalNorm,
+  outputHead,
+  modelParameters,
   type Weights,
-} from "../../models/llama.ts";
+} from "../../models/transformer.ts";
 import { philoxUniform } from "../../models/philox.ts";
 import { rotaryTables } from "../../models/rotary_tables.ts";
 import { uploadWeights } from "../../models/weights.ts";
@@ -26,7 +27,7 @@ import { testDevice } from "../kernels/harness.ts";
 
 interface Model {
   device: Device;
-  config: LlamaConfig;
+  config: ModelConfig;
   weights: Weights;
 }
 
@@ -34,8 +35,8 @@ interface Model {
 async function loadModel(path: string): Promise<Model> {
   const device = await testDevice();
   using directory = await openModelDirectory(path);
-  const config = parseLlamaConfig(directory.config, { name: path });
-  const parameters = llamaParameters(config);
+  const config = parseModelConfig(directory.config, { name: path });
+  const parameters = modelParameters(config);
   const layout = layoutParameters(parameters, { maximumBytes: maximumSegmentBytes(device) });
   const set = await createParameters(device, { layout, label: "policy" });
   await uploadWeights(device, set, {
@@ -66,8 +67,8 @@ async function fullForward({ device, config, weights }: Model, { rows }: { rows:
     },
     attend: attendWithin(graph, config, { spans }),
   });
-  const normed = llamaFinalNorm(graph, hidden, { config, weights });
-  output(graph, "logits", linear(graph, normed, llamaHead(config, weights)));
+  const normed = finalNorm(graph, hidden, { config, weights });
+  output(graph, "logits", linear(graph, normed, outputHead(config, weights)));
   const [program] = await compile(device, { graphs: [graph] });
   program!.inputs.positions!.set(Array.from({ length: rows }, (_, i) => i));
   program!.inputs.spans!.set(Array.from({ length: rows }, () => [0, rows, rows, rows]).flat());

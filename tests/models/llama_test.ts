@@ -15,8 +15,9 @@ import {
 } from "../../kernels/parameters.ts";
 import { compile } from "../../kernels/program.ts";
 import { openModelDirectory } from "../../models/files/directory.ts";
-import { type LlamaConfig, parseLlamaConfig } from "../../models/files/llama_config.ts";
-import { attendWithin, llama, llamaFinalNorm, llamaHead, llamaParameters } from "../../models/llama.ts";
+import type { ModelConfig } from "../../models/config.ts";
+import { parseModelConfig } from "../../models/families/mod.ts";
+import { attendWithin, llama, finalNorm, outputHead, modelParameters } from "../../models/transformer.ts";
 import { batchInputs, completionLogProbs } from "../../models/log_probs.ts";
 import { rotaryTables } from "../../models/rotary_tables.ts";
 import { readBuffer, uploadWeights } from "../../models/weights.ts";
@@ -35,7 +36,7 @@ const cases = {
 };
 
 interface Model {
-  config: LlamaConfig;
+  config: ModelConfig;
   policy: ParameterSet;
   gradients: ParameterSet;
 }
@@ -43,8 +44,8 @@ interface Model {
 /** A fixture's model on the device, as a run would load it. */
 async function loadModel(name: string): Promise<Model> {
   using directory = await openModelDirectory(fixturePath(name));
-  const config = parseLlamaConfig(directory.config, { name });
-  const parameters = llamaParameters(config);
+  const config = parseModelConfig(directory.config, { name });
+  const parameters = modelParameters(config);
   const layout = layoutParameters(parameters, { maximumBytes: maximumSegmentBytes(device) });
   const gradients = await createParameters(device, { layout, label: "gradients" });
   const policy = await createParameters(device, { layout, label: "policy", gradients });
@@ -116,8 +117,8 @@ for (const [name, expectedIn] of Object.entries(cases)) {
       inputs: { tokens: tokenIds, positions, ...rotaryTables(device, config, { positions: 64 }) },
       attend: attendWithin(graph, config, { spans }),
     });
-    const normed = llamaFinalNorm(graph, hidden, { config, weights: policy.tensors });
-    const { weight: head } = llamaHead(config, policy.tensors);
+    const normed = finalNorm(graph, hidden, { config, weights: policy.tensors });
+    const { weight: head } = outputHead(config, policy.tensors);
     output(graph, "logits", matmul(graph, normed, head, { transposeB: true }));
     const outputs = await run(graph, { ...packGroups(groups, { shape }) });
     assertEquals(logits.length, tokens.length);

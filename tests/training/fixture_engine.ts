@@ -2,8 +2,8 @@
 import { measureGroups, type PackedGroup, packGroups } from "../../data/pack.ts";
 import type { CompiledLoss } from "../../losses/compile.ts";
 import { openModelDirectory } from "../../models/files/directory.ts";
-import { parseLlamaConfig } from "../../models/files/llama_config.ts";
-import { llamaParameters } from "../../models/llama.ts";
+import { parseModelConfig } from "../../models/families/mod.ts";
+import { modelParameters } from "../../models/families/mod.ts";
 import { uploadWeights, weightTensors } from "../../models/weights.ts";
 import type { ParameterSet } from "../../kernels/parameters.ts";
 import { createEngine, type Engine, type EngineOptions } from "../../training/engine.ts";
@@ -56,8 +56,8 @@ export async function fixtureEngine(
   const device = await testDevice();
   const expected = await readExpectation(name);
   using directory = await openModelDirectory(fixturePath(name));
-  const config = parseLlamaConfig(directory.config, { name });
-  const parameters = llamaParameters(config);
+  const config = parseModelConfig(directory.config, { name });
+  const parameters = modelParameters(config);
   const pairs = fixturePairs(expected);
   const groups = options.groups?.(expected) ?? pairs;
   const roundUp = (size: number) => Math.ceil(size / 32) * 32;

@@ -1,9 +1,9 @@
 /** The loop: a user's own loss, the check of the first step, and steps that are not finite. */
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { dpoLoss } from "../../losses/dpo.ts";
-import { llamaParameters } from "../../models/llama.ts";
+import { modelParameters } from "../../models/families/mod.ts";
 import { openModelDirectory } from "../../models/files/directory.ts";
-import { parseLlamaConfig } from "../../models/files/llama_config.ts";
+import { parseModelConfig } from "../../models/families/mod.ts";
 import { writeModelDirectory } from "../../models/files/write_directory.ts";
 import { uploadWeights } from "../../models/weights.ts";
 import { type LoopOptions, trainSteps } from "../../training/loop.ts";
@@ -259,7 +259,7 @@ Deno.test("weights that were tampered with on the way stop the run too", async (
   const run = await prepare();
   const { engine } = run;
   using directory = await openModelDirectory(files.model);
-  const parameters = llamaParameters(parseLlamaConfig(directory.config, { name: "tiny" }));
+  const parameters = modelParameters(parseModelConfig(directory.config, { name: "tiny" }));
   await uploadWeights(engine.device, engine.sets.reference!, {
     parameters,
     async read(name, receive) {

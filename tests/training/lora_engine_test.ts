@@ -5,8 +5,8 @@ import { compileLoss } from "../../losses/compile.ts";
 import { dpo } from "../../losses/dpo.ts";
 import { openAdapterDirectory } from "../../models/files/adapter_directory.ts";
 import { openModelDirectory } from "../../models/files/directory.ts";
-import { parseLlamaConfig } from "../../models/files/llama_config.ts";
-import { llamaParameters } from "../../models/llama.ts";
+import { parseModelConfig } from "../../models/families/mod.ts";
+import { modelParameters } from "../../models/families/mod.ts";
 import { layoutAdapters } from "../../models/lora/layout.ts";
 import { mergedTensors } from "../../models/lora/merge.ts";
 import { adapterTensors } from "../../models/lora/peft.ts";
@@ -50,7 +50,7 @@ const varied: LoraSettings = {
 
 interface Setup {
   engine: Engine;
-  parameters: ReturnType<typeof llamaParameters>;
+  parameters: ReturnType<typeof modelParameters>;
   layout: ReturnType<typeof layoutAdapters>;
 }
 
@@ -61,8 +61,8 @@ async function loraEngine(
 ): Promise<Setup> {
   const { model = "llama-gqa", base = "float32", snapshots = 1, continued = false, ...rest } = options;
   using directory = await openModelDirectory(fixturePath(model));
-  const config = parseLlamaConfig(directory.config, { name: "fixture" });
-  const parameters = llamaParameters(config);
+  const config = parseModelConfig(directory.config, { name: "fixture" });
+  const parameters = modelParameters(config);
   const layout = layoutAdapters(parameters, settings);
   const engine = await createEngine(device, {
     config,
@@ -130,7 +130,7 @@ async function multiplyOut(setup: Setup, base: ReadonlyMap<string, ArrayLike<num
 
 async function fixtureSetup(options: Parameters<typeof loraEngine>[1] = {}): Promise<Setup> {
   using directory = await openModelDirectory(fixturePath("llama-gqa"));
-  const parameters = llamaParameters(parseLlamaConfig(directory.config, { name: "fixture" }));
+  const parameters = modelParameters(parseModelConfig(directory.config, { name: "fixture" }));
   using adapter = await openAdapterDirectory(fixturePath("lora-llama-gqa"), { parameters });
   const setup = await loraEngine(adapter.layout.settings, options);
   await uploadAdapter(device, setup.engine.sets.policy, {
@@ -241,7 +241,7 @@ async function fullEngine(
 ): Promise<Engine> {
   using directory = await openModelDirectory(fixturePath("llama-gqa"));
   const engine = await createEngine(device, {
-    config: parseLlamaConfig(directory.config, { name: "fixture" }),
+    config: parseModelConfig(directory.config, { name: "fixture" }),
     loss,
     sequencesPerRecord: 2,
     reference: "frozen",

@@ -1,6 +1,6 @@
 /** Whole runs on a model of two layers and 32 channels, over the quick start's tokenizer and corpus. */
 import { assert, assertEquals } from "@std/assert";
-import { parseLlamaConfig } from "../../models/files/llama_config.ts";
+import { parseModelConfig } from "../../models/families/mod.ts";
 import { writeModelDirectory } from "../../models/files/write_directory.ts";
 import { initialTensors } from "../../models/initialize.ts";
 import { readBuffer } from "../../models/weights.ts";
@@ -61,7 +61,7 @@ export async function writeTinyModel(
   };
   await writeModelDirectory(path, {
     config: json,
-    tensors: initialTensors(parseLlamaConfig(json, { name: "tiny" }), { seed, deviation: 0.15 }),
+    tensors: initialTensors(parseModelConfig(json, { name: "tiny" }), { seed, deviation: 0.15 }),
     dtype: "F32",
     copyFrom: tokenizer,
   });

@@ -1,13 +1,13 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseLlamaConfig } from "../../../models/files/llama_config.ts";
+import { parseModelConfig } from "../../../models/families/mod.ts";
 import { readFixture } from "./fixtures.ts";
 
 const name = "config.json";
 const parse = (config: Record<string, unknown>) =>
-  parseLlamaConfig({ model_type: "llama", ...config }, { name });
+  parseModelConfig({ model_type: "llama", ...config }, { name });
 
-Deno.test("parseLlamaConfig reads a whole config", async () => {
-  assertEquals(parseLlamaConfig(await readFixture("llama3-rope/config.json"), { name }), {
+Deno.test("parseModelConfig reads a whole config", async () => {
+  assertEquals(parseModelConfig(await readFixture("llama3-rope/config.json"), { name }), {
     vocabularySize: 101,
     hiddenSize: 32,
     intermediateSize: 64,
@@ -16,7 +16,7 @@ Deno.test("parseLlamaConfig reads a whole config", async () => {
     keyValueHeads: 2,
     headSize: 16,
     maxPositions: 512,
-    rmsNormEpsilon: 1e-5,
+    normEpsilon: 1e-5,
     ropeTheta: 10000,
     ropeScaling: {
       type: "llama3",
@@ -31,8 +31,8 @@ Deno.test("parseLlamaConfig reads a whole config", async () => {
   });
 });
 
-// The signature of `LlamaConfig.__init__` in transformers 4.48.
-Deno.test("parseLlamaConfig has the defaults of transformers' LlamaConfig", () => {
+// The signature of `ModelConfig.__init__` in transformers 4.48.
+Deno.test("parseModelConfig has the defaults of transformers' ModelConfig", () => {
   assertEquals(parse({}), {
     vocabularySize: 32000,
     hiddenSize: 4096,
@@ -42,7 +42,7 @@ Deno.test("parseLlamaConfig has the defaults of transformers' LlamaConfig", () =
     keyValueHeads: 32,
     headSize: 128,
     maxPositions: 2048,
-    rmsNormEpsilon: 1e-6,
+    normEpsilon: 1e-6,
     ropeTheta: 10000,
     ropeScaling: null,
     tieWordEmbeddings: false,
@@ -51,7 +51,7 @@ Deno.test("parseLlamaConfig has the defaults of transformers' LlamaConfig", () =
   });
 });
 
-Deno.test("parseLlamaConfig takes null for the keys that transformers derives", () => {
+Deno.test("parseModelConfig takes null for the keys that transformers derives", () => {
   const config = parse({
     hidden_size: 64,
     num_attention_heads: 4,
@@ -61,13 +61,13 @@ Deno.test("parseLlamaConfig takes null for the keys that transformers derives", 
   assertEquals([config.keyValueHeads, config.headSize], [4, 16]);
 });
 
-Deno.test("parseLlamaConfig takes several end tokens, and none", () => {
+Deno.test("parseModelConfig takes several end tokens, and none", () => {
   assertEquals(parse({ eos_token_id: [128001, 128009] }).eosTokenIds, [128001, 128009]);
   const none = parse({ eos_token_id: null, bos_token_id: null });
   assertEquals([none.eosTokenIds, none.bosTokenId], [[], null]);
 });
 
-Deno.test("parseLlamaConfig takes unsupported features that are switched off", () => {
+Deno.test("parseModelConfig takes unsupported features that are switched off", () => {
   const off = { attention_bias: false, mlp_bias: null, hidden_act: "silu", quantization_config: null };
   assertEquals(parse(off), parse({}));
 });
@@ -103,7 +103,7 @@ const refused: [config: Record<string, unknown>, message: string][] = [
   [{ eos_token_id: "</s>" }, `eos_token_id is "</s>"; give a token id or a list of them`],
 ];
 for (const [config, message] of refused) {
-  Deno.test(`parseLlamaConfig refuses ${JSON.stringify(config)}`, () => {
+  Deno.test(`parseModelConfig refuses ${JSON.stringify(config)}`, () => {
     assertThrows(() => parse(config), Error, message);
   });
 }

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { openModelDirectory } from "../../../models/files/directory.ts";
-import { parseLlamaConfig } from "../../../models/files/llama_config.ts";
-import { checkTensors, llamaTensors, type TensorShape } from "../../../models/files/llama_tensors.ts";
+import { parseModelConfig } from "../../../models/families/mod.ts";
+import { checkTensors, modelTensors, type TensorShape } from "../../../models/tensors.ts";
 import { fixturePath } from "./fixtures.ts";
 
 const name = "model";
@@ -12,14 +12,14 @@ const tiny = {
   num_hidden_layers: 1,
   num_attention_heads: 2,
 };
-const tied = llamaTensors(parseLlamaConfig({ ...tiny, tie_word_embeddings: true }, { name }));
-const untied = llamaTensors(parseLlamaConfig(tiny, { name }));
+const tied = modelTensors(parseModelConfig({ ...tiny, tie_word_embeddings: true }, { name }));
+const untied = modelTensors(parseModelConfig(tiny, { name }));
 const asFound = (tensors: TensorShape[]) => new Map(tensors.map(({ name, shape }) => [name, { shape }]));
 
 for (const fixture of ["llama-gqa", "llama-gqa-bf16", "llama-gqa-sharded", "llama3-rope"]) {
-  Deno.test(`llamaTensors names and shapes every tensor of ${fixture}`, async () => {
+  Deno.test(`modelTensors names and shapes every tensor of ${fixture}`, async () => {
     using model = await openModelDirectory(fixturePath(fixture));
-    const expected = llamaTensors(parseLlamaConfig(model.config, { name: fixture }));
+    const expected = modelTensors(parseModelConfig(model.config, { name: fixture }));
     checkTensors(expected, model.tensors, { name: fixture });
     assertEquals(expected.length, model.tensors.size);
   });

@@ -1,12 +1,12 @@
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
-import { parseLlamaConfig } from "../../../models/files/llama_config.ts";
+import { parseModelConfig } from "../../../models/families/mod.ts";
 import { parseRope, ropeInverseFrequencies } from "../../../models/files/rope.ts";
 import { readFixture } from "./fixtures.ts";
 
 const name = "config.json";
 
 Deno.test("ropeInverseFrequencies with llama3 scaling gives the fixture's", async () => {
-  const config = parseLlamaConfig(await readFixture("llama3-rope/config.json"), { name });
+  const config = parseModelConfig(await readFixture("llama3-rope/config.json"), { name });
   const { rotary_inv_freq: expected } = await readFixture("llama3-rope/expected.json");
   const frequencies = ropeInverseFrequencies(config);
   assertEquals(frequencies.length, 8);

@@ -1,9 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseLlamaConfig } from "../../../models/files/llama_config.ts";
-import { llamaParameters } from "../../../models/llama.ts";
+import { parseModelConfig } from "../../../models/families/mod.ts";
+import { modelParameters } from "../../../models/families/mod.ts";
 import { adapterSpecs, countTrained, layoutAdapters } from "../../../models/lora/layout.ts";
 
-const config = parseLlamaConfig({
+const config = parseModelConfig({
   model_type: "llama",
   vocab_size: 64,
   hidden_size: 32,
@@ -12,7 +12,7 @@ const config = parseLlamaConfig({
   num_attention_heads: 4,
   num_key_value_heads: 2,
 }, { name: "config.json" });
-const parameters = llamaParameters(config);
+const parameters = modelParameters(config);
 
 Deno.test("the adapters of a fused weight share A's rows, at the largest rank rounded up to 4", () => {
   const { weights, specs } = layoutAdapters(parameters, {
