@@ -141,7 +141,10 @@ export function packGroups(
  * The spans of rows that see only `window` positions back. A row sees a range of its prompt and a range of its own
  * completion; keys of both that are too far away drop out at the front.
  */
-function narrowSpans({ positions, spans }: Pick<PackedBatch, "positions" | "spans">, window: number): Int32Array {
+function narrowSpans(
+  { positions, spans }: Pick<PackedBatch, "positions" | "spans">,
+  window: number,
+): Int32Array {
   const narrowed = spans.slice();
   positions.forEach((position, row) => {
     const at = row * 4;

@@ -20,6 +20,8 @@ export interface CachedAttentionOptions {
   keyValueHeads: number;
   /** Elements of a head, a multiple of 4 up to 256. */
   headSize: number;
+  /** Positions, its own included, that a row sees; default all before it. */
+  window?: number;
   /** Force a kernel, for tests and benchmarks. */
   variant?: CachedAttentionVariant;
 }
@@ -28,7 +30,7 @@ export interface CachedAttentionOptions {
 export type CachedAttentionVariant = "workgroup" | "registers";
 
 /**
- * Writes the keys and values of all rows to the cache; then each row attends to positions 0 to its own of its sequence:
+ * Writes the keys and values of all rows to the cache; then each row attends to positions 0 to its own of its sequence, or the last of these that a window leaves:
  * softmax(q kᵀ / √headSize) v.
  *
  * The rows may be prompts packed end to end, parts of them, or one new token of each sequence, as long as whatever they
@@ -40,7 +42,7 @@ export type CachedAttentionVariant = "workgroup" | "registers";
  */
 export function cachedAttention(graph: Graph, qkv: Tensor, options: CachedAttentionOptions): Tensor {
   checkShapes(qkv, options);
-  const { cache, sequenceOf, positions, heads, keyValueHeads, headSize } = options;
+  const { cache, sequenceOf, positions, heads, keyValueHeads, headSize, window = 2 ** 32 - 1 } = options;
   const [rows = 0, width = 0] = qkv.shape;
   const [sequences = 0, length = 0, kept = 0] = cache.shape;
   const uniforms = [rows, sequences, length, { f32: 1 / Math.sqrt(headSize) }];
@@ -60,7 +62,7 @@ export function cachedAttention(graph: Graph, qkv: Tensor, options: CachedAttent
       [cache, "read"],
       [attended, "write"],
     ],
-    uniforms,
+    uniforms: [...uniforms, window],
   });
   differentiate(graph, {
     output: attended,

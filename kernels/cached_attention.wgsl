@@ -4,7 +4,7 @@ override HEADS: u32;
 override GROUP: u32; // query heads that share a key/value head
 override VECTORS: u32; // vec4s in a head, at most 64
 
-struct Sizes { rows: u32, sequences: u32, length: u32, scale: f32 }
+struct Sizes { rows: u32, sequences: u32, length: u32, scale: f32, window: u32 }
 @group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
 @group(0) @binding(1) var<storage, read> sequence_of: array<u32>;
 @group(0) @binding(2) var<storage, read> positions: array<u32>;
@@ -42,7 +42,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   var peak = -1e30;
   var total = 0.0; // of the keys that this thread scored
   var sum = vec4f();
-  for (var first = 0u; first < count; first += 64u) {
+  for (var first = count - min(count, sizes.window); first < count; first += 64u) {
     var score = -1e30;
     if (first + thread < count) {
       let key = keys + (first + thread) * width;

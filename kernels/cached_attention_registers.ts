@@ -26,7 +26,7 @@ export function registerCachedAttentionWgsl(shape: RegisterCachedAttention): str
   const block = range(size);
   const count = vectors.length;
   const kept = 2 * keyValueHeads * count;
-  return `struct Sizes { rows: u32, sequences: u32, length: u32, scale: f32 }
+  return `struct Sizes { rows: u32, sequences: u32, length: u32, scale: f32, window: u32 }
 @group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
 @group(0) @binding(1) var<storage, read> sequence_of: array<u32>;
 @group(0) @binding(2) var<storage, read> positions: array<u32>;
@@ -51,7 +51,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   ${join(vectors.map((v) => `let q${v} = sizes.scale * qkv[query + ${v}u]; var sum${v} = vec4f();`))}
   var peak = -1e30;
   var total = 0.0;
-  for (var first = 0u; first <= last; first += ${size}u) {
+  for (var first = last + 1u - min(last + 1u, sizes.window); first <= last; first += ${size}u) {
   ${
     join(block.map((j) => {
       const score = join(vectors.map((v) => `dot(q${v}, cache[key${j} + ${v}u])`), " + ");

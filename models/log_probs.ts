@@ -19,25 +19,27 @@ export interface BatchSizes {
 }
 
 /** The inputs of a packed batch as tensors, named like the arrays of `PackedBatch` in `@tr/align/data`. */
-export type BatchInputs = Readonly<
-  Record<
-    | "tokens"
-    | "positions"
-    | "spans"
-    | "slot_rows"
-    | "slot_targets"
-    | "slot_sequences"
-    | "sequence_starts"
-    | "lengths"
-    | "token_list_targets"
-    | "token_list_starts"
-    | "token_list_rows"
-    | "row_list_targets"
-    | "row_list_starts"
-    | "row_list_rows",
-    Tensor
+export type BatchInputs =
+  & Readonly<
+    Record<
+      | "tokens"
+      | "positions"
+      | "spans"
+      | "slot_rows"
+      | "slot_targets"
+      | "slot_sequences"
+      | "sequence_starts"
+      | "lengths"
+      | "token_list_targets"
+      | "token_list_starts"
+      | "token_list_rows"
+      | "row_list_targets"
+      | "row_list_starts"
+      | "row_list_rows",
+      Tensor
+    >
   >
-> & Readonly<Partial<Record<OptionalInput, Tensor>>>;
+  & Readonly<Partial<Record<OptionalInput, Tensor>>>;
 
 /** Inputs that only some models read. */
 type OptionalInput = "window_spans" | "position_list_targets" | "position_list_starts" | "position_list_rows";

@@ -1,5 +1,5 @@
 /** The engine: everything of a run that lives on the device, and the programs that move it one step on. */
-import type { BatchShape, PackedBatch } from "../data/pack.ts";
+import { type BatchShape, type PackedBatch, type PackedGroup, packGroups } from "../data/pack.ts";
 import { createStorage, type Device } from "../kernels/device.ts";
 import { clearParameters, copyParameters, type ParameterSet } from "../kernels/parameters.ts";
 import { compile, type PendingRun, type Program } from "../kernels/program.ts";
@@ -9,6 +9,7 @@ import type { StoredParameter } from "../models/weights.ts";
 import { addSnapshot, emptySnapshots, type SnapshotStack } from "../reference/snapshots.ts";
 import type { EngineOptions, EngineSets, LoraOptions, PolicyName } from "./engine_options.ts";
 import { buildGraphs, programName } from "./graphs.ts";
+import { packingOf } from "./packing.ts";
 import { createSets, policyWeights, storedParameters } from "./sets.ts";
 
 export type { EngineOptions, EngineSets, LoraOptions, PolicyName };
@@ -51,6 +52,8 @@ export interface Engine {
   readonly memory: EngineMemory;
   /** Programs by name, for profiles. */
   readonly programs: ReadonlyMap<string, Program>;
+  /** Lays groups out as the model reads them. */
+  pack(groups: readonly PackedGroup[], shape: BatchShape): PackedBatch;
   /** One of the models, for a forward pass elsewhere; it follows the training. */
   weights(policy: PolicyName): Weights;
   /** Makes the reference, and the initial one, copies of the policy. */
@@ -104,7 +107,8 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
   const mismatchedSums = externalTensor(createStorage(device, { size: 16, label: "mismatched sums" }), {
     shape: [4],
   });
-  const graphs = buildGraphs(device, { options, sets, mismatchedSums });
+  const packing = packingOf(options.config, { maxLength: options.maxLength });
+  const graphs = buildGraphs(device, { options, sets, mismatchedSums, packing });
   const reserved = Object.values(setBytes).reduce((sum, bytes) => sum + bytes, 0);
   const compiled = await compile(device, {
     graphs: [...graphs.values()],
@@ -159,6 +163,7 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
     },
     memory: { sets: setBytes, temporaries, transfers, total: reserved + temporaries + transfers },
     programs,
+    pack: (groups, shape) => packGroups(groups, { shape, ...packing.pack }),
     weights: (name) => policyWeights(name, { sets, lora }),
     copyPolicyToReference() {
       if (lora !== undefined) {

@@ -1,12 +1,6 @@
 /** Metrics on held-out records. */
 import { fitShape } from "../data/buckets.ts";
-import {
-  type BatchShape,
-  measureGroups,
-  type PackedBatch,
-  type PackedGroup,
-  packGroups,
-} from "../data/pack.ts";
+import { type BatchShape, measureGroups, type PackedBatch, type PackedGroup } from "../data/pack.ts";
 import type { MismatchOptions } from "../data/mismatch.ts";
 import type { PendingRun } from "../kernels/program.ts";
 import type { Engine } from "./engine.ts";
@@ -53,7 +47,7 @@ export async function evaluate(engine: Engine, options: EvaluateOptions): Promis
   const batch: BatchLogProbs = {
     ...await runGroups(
       examples,
-      options,
+      { ...options, engine },
       (packed, shape) =>
         hasReference ? engine.compare(packed, { shape }) : scorePolicy(engine, packed, shape),
     ),
@@ -74,7 +68,7 @@ export async function evaluate(engine: Engine, options: EvaluateOptions): Promis
     if (typeof loss === "function" || !loss.needs.mismatched) return {};
     const { policy, reference } = await runGroups(
       mismatchedGroups(examples, options.mismatch),
-      options,
+      { ...options, engine },
       (packed, shape) => engine.compare(packed, { shape }),
     );
     return { mismatched: { policy, reference: reference! } };
@@ -90,14 +84,14 @@ function scorePolicy(engine: Engine, packed: PackedBatch, shape: BatchShape): Pe
 /** Runs groups of sequences in batches, a few of which are under way at a time, and joins what comes back. */
 async function runGroups(
   groups: readonly PackedGroup[],
-  { batchSize, shapes }: Pick<EvaluateOptions, "batchSize" | "shapes">,
+  { engine, batchSize, shapes }: Pick<EvaluateOptions, "batchSize" | "shapes"> & { engine: Engine },
   run: (packed: PackedBatch, shape: BatchShape) => PendingRun,
 ): Promise<BatchLogProbs> {
   const parts: BatchLogProbs[] = [];
   for (const batches of microBatches(microBatches(groups, batchSize), BATCHES_UNDER_WAY)) {
     const runs = batches.map((batch) => {
       const shape = fitShape(shapes, measureGroups(batch));
-      const packed = packGroups(batch, { shape });
+      const packed = engine.pack(batch, shape);
       const count = batch.reduce((sum, { completions }) => sum + completions.length, 0);
       return { count, lengths: packed.lengths, pending: run(packed, shape) };
     });

@@ -15,6 +15,7 @@ import {
 } from "../models/log_probs.ts";
 import { rotaryTables } from "../models/rotary_tables.ts";
 import type { EngineOptions, EngineSets, PolicyName } from "./engine_options.ts";
+import type { Packing } from "./packing.ts";
 import { comparedPolicies, policyWeights } from "./sets.ts";
 
 /** What the programs of an engine are built of. */
@@ -25,6 +26,8 @@ export interface GraphParts {
   readonly sets: EngineSets;
   /** [4], the step's sums over mismatched sequences. */
   readonly mismatchedSums: Tensor;
+  /** What the model reads of a batch. */
+  readonly packing: Packing;
 }
 
 /** The models that a policy is compared with, under the names of the outputs. */
@@ -66,7 +69,7 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
     }
     if (options.seeded) {
       build(programName("seeded", shape), (graph) => {
-        const batch = batchInputs(graph, shape);
+        const batch = batchInputs(graph, shape, parts.packing.inputs);
         const derivatives = input(graph, "derivatives", { shape: [shape.sequences] });
         const policy = logProbs(graph, trainedWeights(parts), { batch }).sequence;
         backward(graph, new Map([[policy, derivatives]]));
@@ -75,7 +78,7 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
     }
     if (known.length > 0) {
       build(programName("compare", shape), (graph) => {
-        const batch = batchInputs(graph, shape);
+        const batch = batchInputs(graph, shape, parts.packing.inputs);
         const compared = logProbs(graph, weightsOf("policy"), { batch, others: known.map(weightsOf) });
         output(graph, "policy", compared.sequence);
         outputOthers(graph, known, compared);
@@ -84,7 +87,7 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
     for (const name of ["policy", ...known] as const) {
       build(programName(name, shape), (graph) => {
         const { token, sequence } = logProbs(graph, weightsOf(name), {
-          batch: batchInputs(graph, shape),
+          batch: batchInputs(graph, shape, parts.packing.inputs),
         });
         output(graph, "token", token);
         output(graph, "sequence", sequence);
@@ -133,7 +136,7 @@ type LogProbs = (
 /** Forward of the policy and of those it is compared with, the loss, and backward. */
 function recordTraining(
   graph: Graph,
-  { options, sets, mismatchedSums, shape, others, logProbs }: GraphParts & {
+  { options, sets, mismatchedSums, packing, shape, others, logProbs }: GraphParts & {
     shape: BatchShape;
     others: readonly OtherName[];
     logProbs: LogProbs;
@@ -141,7 +144,7 @@ function recordTraining(
 ): void {
   const { sequencesPerRecord } = options;
   const loss = options.loss!;
-  const batch = batchInputs(graph, shape);
+  const batch = batchInputs(graph, shape, packing.inputs);
   const weights = others.map((name) => policyWeights(name, { sets, lora: options.lora }));
   const compared = logProbs(graph, trainedWeights({ options, sets }), { batch, others: weights });
   const reference = others[0] === "reference" ? compared.others[0]!.sequence : undefined;
@@ -170,9 +173,12 @@ function outputOthers(graph: Graph, names: readonly OtherName[], { others }: Com
 /** The step's sums over mismatched sequences; no gradient. */
 function recordMismatched(
   graph: Graph,
-  { options, sets, mismatchedSums, shape, logProbs }: GraphParts & { shape: BatchShape; logProbs: LogProbs },
+  { options, sets, mismatchedSums, packing, shape, logProbs }: GraphParts & {
+    shape: BatchShape;
+    logProbs: LogProbs;
+  },
 ): void {
-  const batch = batchInputs(graph, shape);
+  const batch = batchInputs(graph, shape, packing.inputs);
   const weightsOf = (name: PolicyName) => policyWeights(name, { sets, lora: options.lora });
   const reference = logProbs(graph, weightsOf("reference"), { batch }).sequence;
   const policy = logProbs(graph, weightsOf("policy"), { batch }).sequence;

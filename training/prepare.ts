@@ -14,7 +14,14 @@ import { countUpdates, referenceWarnings, updateAlphas } from "../reference/fore
 import type { ReferenceStrategy } from "../reference/strategy.ts";
 import { lossOf, type RunConfig, strategyOf } from "./config.ts";
 import { createEngine, type Engine } from "./engine.ts";
-import { type LoadedModel, type LoadedRecords, loadModel, loadRecords, type RunRecords, withFullNames } from "./load.ts";
+import {
+  type LoadedModel,
+  type LoadedRecords,
+  loadModel,
+  loadRecords,
+  type RunRecords,
+  withFullNames,
+} from "./load.ts";
 import { loadAdapter, type LoraPlan, planLora } from "./lora.ts";
 import { needsHost } from "./step.ts";
 import type { TrainingLoss } from "./metrics.ts";
@@ -226,7 +233,9 @@ async function openReference(path: string, policy: ModelConfig): Promise<ModelDi
       const [own, wanted] = [JSON.stringify(config[key]), JSON.stringify(policy[key])];
       if (own === wanted || MAY_DIFFER.includes(key)) continue;
       throw new Error(
-        `${name}: ${snakeCase(key)} is ${own}, the policy's is ${wanted}; give a model of the same architecture`,
+        `${name}: ${
+          snakeCase(key)
+        } is ${own}, the policy's is ${wanted}; give a model of the same architecture`,
       );
     }
     checkTensors(config, directory.tensors, { name });

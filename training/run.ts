@@ -178,6 +178,7 @@ async function writePolicy(
       layout,
       tensors: adapterValues(device, sets.policy, { layout }),
       baseModel: path,
+      transposed: model.config.transposed,
       copyFrom: path,
     });
     if (!settings!.merge) return;

@@ -10,6 +10,7 @@ import { batchInputs, completionLogProbs } from "../models/log_probs.ts";
 import { rotaryTables } from "../models/rotary_tables.ts";
 import type { LoadedModel } from "./load.ts";
 import { loadMerged } from "./lora.ts";
+import { packingOf } from "./packing.ts";
 import { longestSequence } from "./plan.ts";
 import { microBatches } from "./records.ts";
 
@@ -51,10 +52,12 @@ export async function* scoreRecords(
   const batches = microBatches(groups, batchSize);
   const shapes = chooseShapes(batches.map((batch) => measureGroups(batch)));
   const weights = await createParameters(device, { layout, label: "weights" });
-  const tables = rotaryTables(device, config, { positions: longestSequence(groups) });
+  const maxLength = longestSequence(groups);
+  const tables = rotaryTables(device, config, { positions: maxLength });
+  const packing = packingOf(config, { maxLength });
   const graphs = shapes.map((shape) => {
     const graph = createGraph(device);
-    const batch = batchInputs(graph, shape);
+    const batch = batchInputs(graph, shape, packing.inputs);
     output(graph, "token", completionLogProbs(graph, weights.tensors, { config, batch, tables }).token);
     return graph;
   });
@@ -67,7 +70,7 @@ export async function* scoreRecords(
   for (const batch of batches) {
     const shape = fitShape(shapes, measureGroups(batch));
     const program = programs[shapes.indexOf(shape)]!;
-    const packed = packGroups(batch, { shape });
+    const packed = packGroups(batch, { shape, ...packing.pack });
     for (const [name, values] of Object.entries(packed)) program.inputs[name]!.set(values);
     const { token } = await program.run().read();
     let slot = 0;

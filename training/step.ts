@@ -1,6 +1,6 @@
 /** One optimizer step: everything that is submitted for it. */
 import { fitShape } from "../data/buckets.ts";
-import { type BatchShape, measureGroups, type PackedGroup, packGroups } from "../data/pack.ts";
+import { type BatchShape, measureGroups, type PackedGroup } from "../data/pack.ts";
 import type { PendingRun, ProgramOutputs } from "../kernels/program.ts";
 import { checkLogProbs } from "./checks.ts";
 import type { Engine } from "./engine.ts";
@@ -38,7 +38,7 @@ export async function submitStep(
   const step = state.step + 1;
   const shares = { stepRecords: examples.length, stepTokens: chosenTokens(examples) };
   const packed = microBatches(examples, batchSize).map((micro) => ({
-    ...pack(micro, plan.shapes),
+    ...pack(engine, micro, plan.shapes),
     examples: micro,
   }));
 
@@ -46,7 +46,7 @@ export async function submitStep(
   const mismatched: PendingStep["mismatched"] = [];
   if (typeof loss !== "function" && loss.needs.mismatched) {
     for (const groups of microBatches(mismatchedGroups(examples, options.mismatch), batchSize)) {
-      const { batch, shape } = pack(groups, plan.mismatchedShapes);
+      const { batch, shape } = pack(engine, groups, plan.mismatchedShapes);
       const run = engine.accumulateMismatched(batch, { shape, records: groups.length, ...shares });
       mismatched.push({ run, records: groups.length });
     }
@@ -100,9 +100,9 @@ export function needsHost(loss: TrainingLoss, accumulate: number): boolean {
   return accumulate > 1 && loss.statistics.some(({ source }) => source === "records");
 }
 
-function pack(groups: readonly PackedGroup[], shapes: readonly BatchShape[]) {
+function pack(engine: Engine, groups: readonly PackedGroup[], shapes: readonly BatchShape[]) {
   const shape = fitShape(shapes, measureGroups(groups));
-  return { shape, batch: packGroups(groups, { shape }) };
+  return { shape, batch: engine.pack(groups, shape) };
 }
 
 /** Log-probs of all micro-batches first, the loss over the whole step on the host, then a backward pass for each. */

@@ -19,7 +19,10 @@ function parameters(config: ModelConfig): ModelParameter[] {
       vector(`layers.${n}.${name}.bias`, at(`h.${n}.${module}.bias`, [C])),
     ];
     const linear = (name: string, module: string, [inputs, outputs]: [number, number]) => [
-      { ...matrix(`layers.${n}.${name}`, at(`h.${n}.${module}.weight`, [inputs, outputs])), transposed: true },
+      {
+        ...matrix(`layers.${n}.${name}`, at(`h.${n}.${module}.weight`, [inputs, outputs])),
+        transposed: true,
+      },
       vector(`layers.${n}.${name}.bias`, at(`h.${n}.${module}.bias`, [outputs])),
     ];
     return [

@@ -83,9 +83,7 @@ export function parseWindow(
   { name, fallback }: Named & { fallback: number | null },
 ): number | null {
   const value = config.sliding_window === undefined ? fallback : config.sliding_window;
-  return value === null
-    ? null
-    : positiveInteger({ sliding_window: value }, "sliding_window", { name });
+  return value === null ? null : positiveInteger({ sliding_window: value }, "sliding_window", { name });
 }
 
 function parseTokenIds(

@@ -6,7 +6,13 @@ import { llamaParameters, parseLlamaLike } from "./llama.ts";
 import { parseWindow, requireSupported } from "./parse.ts";
 
 const VOCABULARY = 151_936;
-const SIZES = { vocabulary: VOCABULARY, intermediateSize: 22_016, maxPositions: 32_768, bos: null, eos: null };
+const SIZES = {
+  vocabulary: VOCABULARY,
+  intermediateSize: 22_016,
+  maxPositions: 32_768,
+  bos: null,
+  eos: null,
+};
 
 /** Layers from `max_window_layers` on have a window, where the config switches windows on. */
 function parseWindows(
@@ -46,7 +52,13 @@ export const qwen3: Family = {
   parse(config, { name }) {
     requireSupported(config, { name, values: { hidden_act: ["silu"] } });
     const attention = trueOrFalse(config, "attention_bias", { fallback: false, name });
-    const parsed = parseLlamaLike(config, { name, family: "qwen3", keyValueHeads: 32, headSize: 128, ...SIZES });
+    const parsed = parseLlamaLike(config, {
+      name,
+      family: "qwen3",
+      keyValueHeads: 32,
+      headSize: 128,
+      ...SIZES,
+    });
     return {
       ...parsed,
       ...parseWindows(config, { name, layers: parsed.layers }),

@@ -97,7 +97,13 @@ function placeOf({ weights }: AdapterLayout, { weight, index, matrix, shape }: A
   const { rank, layers } = weights.find(({ name }) => name === weight)!;
   const inOrder = (row: number) => row;
   if (matrix === "A") {
-    return { place: nameOfA(weight), width: shape[1], rows: rank, columns: index * rank * shape[1], rowOf: inOrder };
+    return {
+      place: nameOfA(weight),
+      width: shape[1],
+      rows: rank,
+      columns: index * rank * shape[1],
+      rowOf: inOrder,
+    };
   }
   const { slices } = layers[index]!;
   const rowOf = slices === undefined ? inOrder : (row: number) => {

@@ -13,10 +13,10 @@ import { parseModelConfig } from "../../models/families/mod.ts";
 import { createGenerator, generate } from "../../models/generate.ts";
 import {
   attendWithin,
-  llama,
   finalNorm,
-  outputHead,
+  llama,
   modelParameters,
+  outputHead,
   type Weights,
 } from "../../models/transformer.ts";
 import { philoxUniform } from "../../models/philox.ts";

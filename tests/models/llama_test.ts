@@ -17,7 +17,7 @@ import { compile } from "../../kernels/program.ts";
 import { openModelDirectory } from "../../models/files/directory.ts";
 import type { ModelConfig } from "../../models/config.ts";
 import { parseModelConfig } from "../../models/families/mod.ts";
-import { attendWithin, llama, finalNorm, outputHead, modelParameters } from "../../models/transformer.ts";
+import { attendWithin, finalNorm, llama, modelParameters, outputHead } from "../../models/transformer.ts";
 import { batchInputs, completionLogProbs } from "../../models/log_probs.ts";
 import { rotaryTables } from "../../models/rotary_tables.ts";
 import { readBuffer, uploadWeights } from "../../models/weights.ts";
