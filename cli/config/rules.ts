@@ -115,6 +115,7 @@ export const RULES = {
   sft: [...runRules, promptLengthRule, greedyRule],
   score: [promptLengthRule],
   generate: [greedyRule, promptRule],
+  export: [],
 };
 
 function hasLoss(loss: readonly LossTerm[], type: LossTerm["type"]): boolean {
