@@ -1,5 +1,11 @@
 /** What llama.cpp makes of an exported file. */
+import { openModelDirectory } from "../../models/files/directory.ts";
+import { exportGguf } from "../../models/files/gguf/export.ts";
+import type { GgmlType } from "../../models/files/gguf/tensor_types.ts";
 import { installLlamaCpp } from "./install.ts";
+
+/** The types that are checked. */
+export const TYPES: readonly GgmlType[] = ["F32", "F16", "BF16", "Q8_0"];
 
 /** llama.cpp's answer. */
 export interface LlamaCppAnswer {
@@ -51,4 +57,19 @@ export function logSoftmax(logits: ArrayLike<number>): Float64Array {
 /** KL(p ‖ q) of two distributions given as log-probs, in nats. */
 export function divergence(p: Float64Array, q: Float64Array): number {
   return p.reduce((sum, logProb, i) => sum + Math.exp(logProb) * (logProb - q[i]!), 0);
+}
+
+/** Exports a model directory to a temporary file and asks llama.cpp about it. */
+export async function exportAndEvaluate(
+  model: string,
+  { type, ...request }: { type: GgmlType; sequences?: number[][]; texts?: string[] },
+): Promise<LlamaCppAnswer> {
+  const file = await Deno.makeTempFile({ suffix: ".gguf" });
+  using directory = await openModelDirectory(model);
+  try {
+    await exportGguf(directory, { file, type, overwrite: true });
+    return await evaluateWithLlamaCpp(file, request);
+  } finally {
+    await Deno.remove(file);
+  }
 }

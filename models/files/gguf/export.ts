@@ -57,7 +57,9 @@ export async function exportGguf(
 ): Promise<ExportedGguf> {
   const { file, type = "F16", overwrite = false, onProgress } = options;
   if (!overwrite && await exists(file)) {
-    throw new Error(`${file}: a file is there already; choose another name, or pass --overwrite`);
+    throw new Error(
+      `${file}: a file is there already; choose another name, or allow it to be replaced (--overwrite)`,
+    );
   }
   const tensorNames = new Set(directory.tensors.keys());
   const model = describeModel(directory.config, { name: `${directory.path}/config.json`, tensorNames });

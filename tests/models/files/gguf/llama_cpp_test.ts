@@ -5,21 +5,12 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { loadTokenizer } from "../../../../data/tokenizer.ts";
-import { openModelDirectory } from "../../../../models/files/directory.ts";
-import { exportGguf } from "../../../../models/files/gguf/export.ts";
 import type { GgmlType } from "../../../../models/files/gguf/tensor_types.ts";
 import { besideCheckout } from "../../../data/support.ts";
 import { type Expectation, fixturePath } from "../../../fixtures/fixtures.ts";
-import {
-  divergence,
-  evaluateWithLlamaCpp,
-  type LlamaCppAnswer,
-  logSoftmax,
-} from "../../../llama_cpp/evaluate.ts";
+import { divergence, exportAndEvaluate, logSoftmax, TYPES } from "../../../llama_cpp/evaluate.ts";
 import { wantsLlamaCpp } from "../../../llama_cpp/install.ts";
 import { byteLevelTokenizer, placeholderTokenizer, type TokenizerJsons, variedTexts } from "./tokenizers.ts";
-
-const TYPES: readonly GgmlType[] = ["F32", "F16", "BF16", "Q8_0"];
 
 function copyModel(source: string, target: string, { tokenizerJson, tokenizerConfig }: TokenizerJsons) {
   return Promise.all([
@@ -29,20 +20,6 @@ function copyModel(source: string, target: string, { tokenizerJson, tokenizerCon
     Deno.writeTextFile(`${target}/tokenizer.json`, JSON.stringify(tokenizerJson)),
     Deno.writeTextFile(`${target}/tokenizer_config.json`, JSON.stringify(tokenizerConfig)),
   ]);
-}
-
-async function exportAndEvaluate(
-  model: string,
-  { type, ...request }: { type: GgmlType; sequences?: number[][]; texts?: string[] },
-): Promise<LlamaCppAnswer> {
-  const file = await Deno.makeTempFile({ suffix: ".gguf" });
-  using directory = await openModelDirectory(model);
-  try {
-    await exportGguf(directory, { file, type, overwrite: true });
-    return await evaluateWithLlamaCpp(file, request);
-  } finally {
-    await Deno.remove(file);
-  }
 }
 
 // The fixtures' log-probs are PyTorch's in float64; those of the variants are in the file of the case they vary.
@@ -121,23 +98,6 @@ for (const { name, numbers = name, beside, gelu = false } of CASES) {
     await Deno.remove(model, { recursive: true });
   });
 }
-
-const stories = besideCheckout("models/stories260K");
-
-Deno.test({
-  name: "llama.cpp splits texts into the tokens of a SentencePiece tokenizer",
-  ignore: !wantsLlamaCpp() || stories.isAbsent,
-}, async () => {
-  const read = async (file: string) => JSON.parse(await Deno.readTextFile(`${stories.path}/${file}`));
-  const tokenizer = loadTokenizer({
-    tokenizerJson: await read("tokenizer.json"),
-    tokenizerConfig: await read("tokenizer_config.json"),
-  });
-  const texts = variedTexts(600, ["<s>", "</s>", "<unk>"]);
-  const { tokens, metadata } = await exportAndEvaluate(stories.path, { type: "F16", texts });
-  texts.forEach((text, i) => assertEquals(tokens[i], [...tokenizer.encode(text)], JSON.stringify(text)));
-  assertEquals(metadata, { name: "stories260K", bos: 1, eos: 2, addsBos: true, contextLength: 512 });
-});
 
 const BYTES = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false };
 const WORDS = { ...BYTES, use_regex: true };

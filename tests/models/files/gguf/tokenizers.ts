@@ -130,3 +130,10 @@ export function variedTexts(count: number, special: readonly string[]): string[]
     }),
   ];
 }
+
+/** A temporary directory that is removed when the tests of a file are over. */
+export async function temporaryDirectory(): Promise<string> {
+  const directory = await Deno.makeTempDir({ prefix: "tr_align_gguf_" });
+  addEventListener("unload", () => Deno.removeSync(directory, { recursive: true }));
+  return directory;
+}
