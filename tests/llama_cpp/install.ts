@@ -2,7 +2,7 @@
 
 const VERSION = "3.22.1";
 
-/** Set to 1 to check exported files with llama.cpp: a download of 90 MB. */
+/** Set to 1 to check exported files with llama.cpp: a download of 50 MB. */
 export const LLAMA_CPP_VARIABLE = "TR_ALIGN_LLAMA_CPP";
 
 /** Whether the checks with llama.cpp are asked for. */

@@ -38,7 +38,7 @@ export interface ExportedGguf {
   notes: readonly string[];
 }
 
-const CHUNK_ELEMENTS = 1 << 22; // 16 MiB of float32 at a time
+const CHUNK_ELEMENTS = 1 << 20; // 4 MiB of float32 at a time
 
 /**
  * Writes a model as a GGUF file that llama.cpp runs: weights, hyperparameters, tokenizer and chat template.

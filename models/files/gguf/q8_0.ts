@@ -50,9 +50,8 @@ export function quantizeQ8_0(values: Float32Array): Uint8Array<ArrayBuffer> {
     if (!Number.isFinite(scales[at / 2])) {
       throw new Error(`Cannot quantize numbers as large as ${largest} to Q8_0: its scales are float16`);
     }
-    // Below float32's normal range the inverse is infinite; the float16 scale is then zero anyway.
+    // Infinite where the scale is zero or nearly so; an Int8Array takes what comes of it, infinities and NaN, as 0.
     const inverse = Math.fround(1 / scale);
-    if (!Number.isFinite(inverse)) continue;
     for (let i = 0; i < Q8_0_BLOCK; i++) {
       const scaled = Math.fround(values[start + i]! * inverse);
       // Math.round takes halves up; float64 holds the sum exactly.

@@ -320,6 +320,20 @@ Deno.test("exportGguf refuses what it can't write, and leaves nothing behind", a
   );
 });
 
+Deno.test("exportGguf leaves nothing of a file that it can't finish, and what was there as it was", async () => {
+  const { file, model } = await exportFixture("llama-gqa");
+  using directory = await openModelDirectory(model);
+  const before = await Deno.readFile(file);
+  const failing = {
+    ...directory,
+    readChunks: (...args: Parameters<typeof directory.readChunks>) =>
+      args[0] === "lm_head.weight" ? Promise.reject(new Error("disk gone")) : directory.readChunks(...args),
+  };
+  await assertRejects(() => exportGguf(failing, { file, overwrite: true }), Error, "disk gone");
+  assertEquals(await Deno.readFile(file), before);
+  assertEquals((await Array.fromAsync(Deno.readDir(`${model}/..`))).length, 2);
+});
+
 Deno.test("exportGguf refuses a GPT-2 that llama.cpp computes otherwise", async () => {
   const { model } = await writeNumberedModel({ ...gpt2, activation_function: "relu" }, gpt2Sizes);
   await assertRejects(
