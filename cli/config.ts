@@ -18,6 +18,7 @@ import { UserError } from "./errors.ts";
 export type {
   Command,
   CommandConfigs,
+  ExportConfig,
   GenerateConfig,
   LossTerm,
   ReferenceConfig,

@@ -8,6 +8,7 @@ import type { CamelKeys } from "./case.ts";
 import { lossSection, referenceSection } from "./loss_keys.ts";
 import {
   batchSize,
+  exportOutputSection,
   fileOutputSection,
   generationSection,
   memoryLimit,
@@ -19,6 +20,7 @@ import {
   samplingSection,
   scoreDataSection,
   sftTrainingSection,
+  templateDataSection,
   trainDataSection,
   trainingSection,
 } from "./sections.ts";
@@ -57,6 +59,12 @@ const generateSchema = v.object({
   output: fileOutputSection,
 });
 
+const exportSchema = v.object({
+  model: readModelSection,
+  data: templateDataSection,
+  output: exportOutputSection,
+});
+
 /** The configuration of `train`, every default filled in. */
 export type TrainConfig = CamelKeys<v.InferOutput<typeof trainSchema>>;
 /** The configuration of `sft`, every default filled in. */
@@ -65,6 +73,9 @@ export type SftConfig = CamelKeys<v.InferOutput<typeof sftSchema>>;
 export type ScoreConfig = CamelKeys<v.InferOutput<typeof scoreSchema>>;
 /** The configuration of `generate`, every default filled in. */
 export type GenerateConfig = CamelKeys<v.InferOutput<typeof generateSchema>>;
+
+/** The configuration of `export`, every default filled in. */
+export type ExportConfig = CamelKeys<v.InferOutput<typeof exportSchema>>;
 
 /** One loss of a run with its weight; a run minimizes the weighted sum of its terms. */
 export type LossTerm = TrainConfig["loss"][number];
@@ -81,6 +92,8 @@ export interface CommandConfigs {
   score: ScoreConfig;
   /** Of answering prompts. */
   generate: GenerateConfig;
+  /** Of writing a model for llama.cpp. */
+  export: ExportConfig;
 }
 
 /** The name of a command that takes a configuration. */
@@ -128,6 +141,15 @@ export const COMMANDS: Readonly<Record<Command, CommandKeys>> = {
       "output.directory": "generate writes one file, output.file",
       "output.sample_tokens": "generate has generation.max_tokens",
       "model.dtype": "generate writes no model",
+    },
+  },
+  export: {
+    schema: exportSchema,
+    elsewhere: {
+      "model.dtype": "export has output.type",
+      "output.dtype": "export has output.type",
+      type: "export has output.type",
+      "output.directory": "export writes one file, output.file",
     },
   },
 };

@@ -166,6 +166,7 @@ export const RULES = {
   sft: [...runRules, ...loraRules, sftLoraRule, promptLengthRule, greedyRule],
   score: [promptLengthRule],
   generate: [greedyRule, promptRule],
+  export: [],
 };
 
 function hasLoss(loss: readonly LossTerm[], type: LossTerm["type"]): boolean {

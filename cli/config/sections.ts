@@ -105,6 +105,9 @@ export const promptDataSection = v.object({
   template: templatePath,
 });
 
+/** What replaces the chat template of an exported model. */
+export const templateDataSection = v.object({ template: templatePath });
+
 /** Records in one micro-batch. */
 export const batchSize = key("Records in one micro-batch (pairs, where records are pairs).", atLeastOne, 8);
 
@@ -195,6 +198,21 @@ export const runOutputSection = v.object({
 /** Where a command writes its one file. */
 export const fileOutputSection = v.object({
   file: key("File to write, as JSON lines; null writes to standard output.", orNull(text("a path")), null),
+});
+
+/** The one file that an export writes. */
+export const exportOutputSection = v.object({
+  file: key("GGUF file to write.", text("a path")),
+  type: key(
+    "Storage of the matrices in the file; vectors stay float32.",
+    choice(["f32", "f16", "bf16", "q8_0"]),
+    "f16",
+  ),
+  name: key(
+    "What the file calls the model; null takes the name of its directory.",
+    orNull(text("text")),
+    null,
+  ),
 });
 
 const samplingEntries = {

@@ -80,12 +80,12 @@ export async function openModelDirectory(
   path: string,
   names: DirectoryFiles = MODEL_FILES,
 ): Promise<ModelDirectory> {
-  const what = names === ADAPTER_FILES ? "an adapter in PEFT's layout" : "a model in Hugging Face layout";
+  const [what, layout] = names === ADAPTER_FILES ? ["an adapter", "PEFT's"] : ["a model", "Hugging Face"];
   if (!(await stat(path))?.isDirectory) {
-    throw new Error(`${path}: there is no such directory; give the path of ${what}`);
+    throw new Error(`${path}: there is no such directory; give the path of ${what} in ${layout} layout`);
   }
   if (!await stat(`${path}/${names.config}`)) {
-    throw new Error(`${path}/${names.config}: there is no such file; give the path of ${what}`);
+    throw new Error(`${path}/${names.config}: there is no such file; is this the directory of ${what}?`);
   }
   const config = await readJson(`${path}/${names.config}`);
   const { files, tensors } = await openWeights(path, names);

@@ -27,3 +27,8 @@ export {
 } from "./safetensors.ts";
 export { type TensorSource, writeModelDirectory, type WriteModelOptions } from "./write_directory.ts";
 export { writeFileAtomic } from "./write_file.ts";
+export { type ExportedGguf, exportGguf, type ExportGgufOptions } from "./gguf/export.ts";
+export { ggufHeader, type GgufMetadata, type GgufTensorInfo, type GgufValue } from "./gguf/format.ts";
+export { quantizeQ8_0 } from "./gguf/q8_0.ts";
+export { type GgmlType } from "./gguf/tensor_types.ts";
+export { ggufTokenizer, type GgufTokenizerOptions } from "./gguf/tokenizer.ts";
