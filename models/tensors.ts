@@ -43,7 +43,17 @@ export function checkTensors(
   found: ReadonlyMap<string, { readonly shape: readonly number[] }>,
   { name }: { name: string },
 ): void {
-  const expected = modelTensors(config);
+  const { buffers } = families[config.family];
+  const isBuffer = (tensor: string) => buffers.some((ending) => tensor.endsWith(ending));
+  checkTensorShapes(modelTensors(config), found, { name, isBuffer });
+}
+
+/** The same for tensors that are listed; `isBuffer` tells those that may be there besides. */
+export function checkTensorShapes(
+  expected: readonly TensorShape[],
+  found: ReadonlyMap<string, { readonly shape: readonly number[] }>,
+  { name, isBuffer }: { name: string; isBuffer: (tensor: string) => boolean },
+): void {
   const missing = expected.filter((tensor) => !found.has(tensor.name)).map((tensor) => tensor.name);
   if (missing.length === 1 && HEADS.includes(missing[0]!)) {
     throw new Error(
@@ -58,7 +68,9 @@ export function checkTensors(
   }
 
   const known = new Set(expected.map((tensor) => tensor.name));
-  const unknown = [...found.keys()].filter((tensor) => !known.has(tensor) && !isAllowed(tensor, config));
+  const unknown = [...found.keys()].filter((tensor) =>
+    !known.has(tensor) && !isBuffer(tensor) && !HEADS.includes(tensor)
+  );
   if (unknown.length > 0) {
     throw new Error(
       `${name}: ${listed(unknown)} not part of the model that config.json describes; correct it`,
@@ -82,10 +94,6 @@ function sizeMismatch(
   return `${tensor} is [${actual.join(", ")}], but config.json makes it [${
     shape.join(", ")
   }]; correct one of them`;
-}
-
-function isAllowed(tensor: string, { family }: ModelConfig): boolean {
-  return HEADS.includes(tensor) || families[family].buffers.some((ending) => tensor.endsWith(ending));
 }
 
 function listed(names: readonly string[]): string {

@@ -5,7 +5,7 @@
  */
 import type { ModelDirectory } from "../directory.ts";
 import { elementCount } from "../element_types.ts";
-import { checkTensors } from "../llama_tensors.ts";
+import { checkTensorShapes } from "../../tensors.ts";
 import { partialPath, writeAll } from "../write_file.ts";
 import { describeModel, type GgufModel, type TensorMapping } from "./family.ts";
 import { GGUF_ALIGNMENT, ggufHeader, type GgufMetadata, ggufPadding, type GgufTensorInfo } from "./format.ts";
@@ -98,9 +98,8 @@ export async function exportGguf(
 }
 
 function checkModelTensors(model: GgufModel, { tensors, path }: ModelDirectory): void {
-  const expected = model.tensors.map(({ source, shape }) => ({ name: source, shape: [...shape] }));
-  const found = new Map([...tensors].filter(([name]) => !model.isBuffer(name)));
-  checkTensors(expected, found, { name: path });
+  const expected = model.tensors.map(({ source, shape }) => ({ name: source, shape }));
+  checkTensorShapes(expected, tensors, { name: path, isBuffer: model.isBuffer });
 }
 
 function tensorInfo({ target, shape, rearrangement, exact }: TensorMapping, type: GgmlType): GgufTensorInfo {

@@ -7,8 +7,7 @@ import type { Config } from "../config_values.ts";
 import type { GgufMetadata } from "./format.ts";
 import { describeGpt2 } from "./gpt2.ts";
 import { describeGptNeox } from "./gpt_neox.ts";
-import { describeLlama, describeMistral } from "./llama.ts";
-import { describeQwen2 } from "./qwen2.ts";
+import { describeLlama } from "./llama.ts";
 import type { Rearrangement } from "./rows.ts";
 
 /** One tensor's way from a Hugging Face directory into a GGUF file. */
@@ -54,8 +53,9 @@ export type DescribeFamily = (
 /** The families by `model_type`. */
 const FAMILIES: Readonly<Record<string, DescribeFamily>> = {
   llama: describeLlama,
-  mistral: describeMistral,
-  qwen2: describeQwen2,
+  mistral: describeLlama,
+  qwen2: describeLlama,
+  qwen3: describeLlama,
   gpt2: describeGpt2,
   gpt_neox: describeGptNeox,
 };

@@ -134,8 +134,8 @@ for (const [name, options] of Object.entries(SPLITTING)) {
 /** Replaces a model by one with another number of tokens, all of whose weights are zero. */
 async function growVocabulary(path: string, size: number): Promise<void> {
   const config = { ...JSON.parse(await Deno.readTextFile(`${path}/config.json`)), vocab_size: size };
-  const { llamaTensors, parseLlamaConfig, writeModelDirectory } = await import("@tr/align/models");
-  const tensors = llamaTensors(parseLlamaConfig(config, { name: path })).map((tensor) => ({
+  const { modelTensors, parseModelConfig, writeModelDirectory } = await import("@tr/align/models");
+  const tensors = modelTensors(parseModelConfig(config, { name: path })).map((tensor) => ({
     ...tensor,
     read: (_: number, count: number) => Promise.resolve(new Float32Array(count)),
   }));

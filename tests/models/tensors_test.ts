@@ -1,8 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { openModelDirectory } from "../../../models/files/directory.ts";
-import { parseModelConfig } from "../../../models/families/mod.ts";
-import { checkTensors, modelTensors, type TensorShape } from "../../../models/tensors.ts";
-import { fixturePath } from "./fixtures.ts";
+import type { ModelConfig } from "../../models/config.ts";
+import { openModelDirectory } from "../../models/files/directory.ts";
+import { parseModelConfig } from "../../models/families/mod.ts";
+import { checkTensors, modelTensors, type TensorShape } from "../../models/tensors.ts";
+import { fixturePath } from "./files/fixtures.ts";
 
 const name = "model";
 const tiny = {
@@ -12,16 +13,30 @@ const tiny = {
   num_hidden_layers: 1,
   num_attention_heads: 2,
 };
-const tied = modelTensors(parseModelConfig({ ...tiny, tie_word_embeddings: true }, { name }));
-const untied = modelTensors(parseModelConfig(tiny, { name }));
-const asFound = (tensors: TensorShape[]) => new Map(tensors.map(({ name, shape }) => [name, { shape }]));
+const tied = parseModelConfig({ ...tiny, tie_word_embeddings: true }, { name });
+const untied = parseModelConfig(tiny, { name });
+const asFound = (config: ModelConfig) =>
+  new Map<string, Pick<TensorShape, "shape">>(
+    modelTensors(config).map(({ name, shape }) => [name, { shape }]),
+  );
 
-for (const fixture of ["llama-gqa", "llama-gqa-bf16", "llama-gqa-sharded", "llama3-rope"]) {
+for (
+  const fixture of [
+    "llama-gqa",
+    "llama-gqa-bf16",
+    "llama-gqa-sharded",
+    "llama3-rope",
+    "mistral",
+    "qwen2",
+    "gpt2",
+    "gpt_neox",
+  ]
+) {
   Deno.test(`modelTensors names and shapes every tensor of ${fixture}`, async () => {
     using model = await openModelDirectory(fixturePath(fixture));
-    const expected = modelTensors(parseModelConfig(model.config, { name: fixture }));
-    checkTensors(expected, model.tensors, { name: fixture });
-    assertEquals(expected.length, model.tensors.size);
+    const config = parseModelConfig(model.config, { name: fixture });
+    checkTensors(config, model.tensors, { name: fixture });
+    assertEquals(modelTensors(config).length, model.tensors.size);
   });
 }
 
@@ -67,4 +82,11 @@ Deno.test("checkTensors compares sizes, and tells a vocabulary mismatch from oth
   );
   const narrow = asFound(untied).set("model.norm.weight", { shape: [4] });
   assertThrows(() => checkTensors(untied, narrow, { name }), Error, "model.norm.weight is [4], but");
+});
+
+Deno.test("checkTensors allows what files of a family hold besides: masks and frequencies", async () => {
+  using model = await openModelDirectory(fixturePath("gpt_neox-hub-buffers"));
+  const config = parseModelConfig(model.config, { name });
+  checkTensors(config, model.tensors, { name });
+  assertEquals(model.tensors.size > modelTensors(config).length, true);
 });

@@ -1,11 +1,11 @@
 /**
- * Llama against the fixtures: logits and log-probs that Hugging Face's code computed in float64. Tolerances are those
+ * The transformer of every family against the fixtures: logits and log-probs that Hugging Face's code computed in float64. Tolerances are those
  * that the fixtures' authors suggest for a float32 library, of which Hugging Face's own float32 takes a tenth.
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type BatchShape, measureGroups, type PackedGroup, packGroups } from "../../data/pack.ts";
 import { backward, createGraph, type Graph, input, output } from "../../kernels/graph.ts";
-import { matmul } from "../../kernels/matmul.ts";
+import { linear } from "../../kernels/linear.ts";
 import {
   clearParameters,
   createParameters,
@@ -16,13 +16,15 @@ import {
 import { compile } from "../../kernels/program.ts";
 import { openModelDirectory } from "../../models/files/directory.ts";
 import type { ModelConfig } from "../../models/config.ts";
-import { parseModelConfig } from "../../models/families/mod.ts";
-import { attendWithin, finalNorm, llama, modelParameters, outputHead } from "../../models/transformer.ts";
+import { modelParameters, parseModelConfig } from "../../models/families/mod.ts";
+import { attendWithin, finalNorm, outputHead, transformer } from "../../models/transformer.ts";
 import { batchInputs, completionLogProbs } from "../../models/log_probs.ts";
 import { rotaryTables } from "../../models/rotary_tables.ts";
 import { readBuffer, uploadWeights } from "../../models/weights.ts";
 import { assertAllWithin, fixturePath, readExpectation } from "../fixtures/fixtures.ts";
 import { assertClose, randomValues, testDevice } from "../kernels/harness.ts";
+import { withFullNames } from "../../training/load.ts";
+import { packingOf } from "../../training/packing.ts";
 import { fixturePairs, fixtureSingles } from "../training/fixture_engine.ts";
 
 const device = await testDevice();
@@ -33,6 +35,12 @@ const cases = {
   "llama3-rope": "llama3-rope",
   "llama-gqa-bf16": "llama-gqa-bf16",
   "llama-gqa-sharded": "llama-gqa", // the same weights in two files
+  "mistral": "mistral",
+  "qwen2": "qwen2",
+  "gpt2": "gpt2",
+  "gpt2-hub-names": "gpt2", // as the published file names its tensors
+  "gpt_neox": "gpt_neox",
+  "gpt_neox-hub-buffers": "gpt_neox",
 };
 
 interface Model {
@@ -43,8 +51,9 @@ interface Model {
 
 /** A fixture's model on the device, as a run would load it. */
 async function loadModel(name: string): Promise<Model> {
-  using directory = await openModelDirectory(fixturePath(name));
-  const config = parseModelConfig(directory.config, { name });
+  using opened = await openModelDirectory(fixturePath(name));
+  const config = parseModelConfig(opened.config, { name });
+  const directory = withFullNames(opened, config);
   const parameters = modelParameters(config);
   const layout = layoutParameters(parameters, { maximumBytes: maximumSegmentBytes(device) });
   const gradients = await createParameters(device, { layout, label: "gradients" });
@@ -80,7 +89,8 @@ async function logProbs(
     sequences: needed.sequences + (padding > 0 ? 2 : 0),
   };
   const graph = createGraph(device);
-  const batch = batchInputs(graph, shape);
+  const packing = packingOf(config, { maxLength: 64 });
+  const batch = batchInputs(graph, shape, packing.inputs);
   const tables = rotaryTables(device, config, { positions: 64 });
   const { token, sequence } = completionLogProbs(graph, policy.tensors, { config, batch, tables });
   if (derivatives !== undefined) {
@@ -90,7 +100,7 @@ async function logProbs(
   output(graph, "sequence", sequence);
   clearParameters(device, gradients);
   const outputs = await run(graph, {
-    ...packGroups(groups, { shape, sharePrompts }),
+    ...packGroups(groups, { shape, sharePrompts, ...packing.pack }),
     // Sequences that are padding have no tokens, so whatever their derivative is, nothing follows from it.
     derivatives: Array.from({ length: shape.sequences }, (_, i) => derivatives?.[i] ?? 1e6),
   });
@@ -112,14 +122,13 @@ for (const [name, expectedIn] of Object.entries(cases)) {
     assertEquals(shape.rows, tokens.length);
     const graph = createGraph(device);
     const { tokens: tokenIds, positions, spans } = batchInputs(graph, shape);
-    const hidden = llama(graph, policy.tensors, {
+    const hidden = transformer(graph, policy.tensors, {
       config,
-      inputs: { tokens: tokenIds, positions, ...rotaryTables(device, config, { positions: 64 }) },
+      inputs: { tokens: tokenIds, positions, rotaryTables: rotaryTables(device, config, { positions: 64 }) },
       attend: attendWithin(graph, config, { spans }),
     });
     const normed = finalNorm(graph, hidden, { config, weights: policy.tensors });
-    const { weight: head } = outputHead(config, policy.tensors);
-    output(graph, "logits", matmul(graph, normed, head, { transposeB: true }));
+    output(graph, "logits", linear(graph, normed, outputHead(config, policy.tensors)));
     const outputs = await run(graph, { ...packGroups(groups, { shape }) });
     assertEquals(logits.length, tokens.length);
     assertAllWithin(outputs.logits!, logits.flat(), { tolerance: 1e-4, what: "logits" });
@@ -135,7 +144,7 @@ for (const [name, expectedIn] of Object.entries(cases)) {
   });
 }
 
-for (const name of ["llama-gqa", "llama3-rope"]) {
+for (const name of ["llama-gqa", "llama3-rope", "qwen2", "gpt2", "gpt_neox"]) {
   Deno.test(`${name}: completions that share a prompt have the log-probs and gradient of separate sequences`, async () => {
     const model = await loadModel(name);
     const pairs = fixturePairs(await readExpectation(name));
@@ -178,7 +187,7 @@ for (const name of ["llama-gqa", "llama3-rope"]) {
   });
 }
 
-Deno.test("llama names the parameter that the weights lack", async () => {
+Deno.test("transformer names the parameter that the weights lack", async () => {
   const { config, policy } = await loadModel("llama-gqa");
   const graph = createGraph(device);
   const { tokens, positions, spans } = batchInputs(graph, { rows: 4, slots: 4, sequences: 1 });
@@ -186,12 +195,12 @@ Deno.test("llama names the parameter that the weights lack", async () => {
   weights.delete("layers.1.gate_up");
   assertThrows(
     () =>
-      llama(graph, weights, {
+      transformer(graph, weights, {
         config,
-        inputs: { tokens, positions, ...rotaryTables(device, config, { positions: 8 }) },
+        inputs: { tokens, positions, rotaryTables: rotaryTables(device, config, { positions: 8 }) },
         attend: attendWithin(graph, config, { spans }),
       }),
     Error,
-    'llama: the weights have no parameter "layers.1.gate_up"',
+    'transformer: the weights have no parameter "layers.1.gate_up"',
   );
 });

@@ -1,13 +1,29 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { parseModelConfig } from "../../../models/families/mod.ts";
-import { readFixture } from "./fixtures.ts";
+import { readFixture } from "../files/fixtures.ts";
 
 const name = "config.json";
 const parse = (config: Record<string, unknown>) =>
   parseModelConfig({ model_type: "llama", ...config }, { name });
 
+/** What every Llama is. */
+const LLAMA = {
+  family: "llama",
+  norm: "rms",
+  headNorms: false,
+  activation: "swiglu",
+  biases: { qkv: false, output: false, feedForward: false },
+  parallelResidual: false,
+  positions: "rotary",
+  slidingWindow: null,
+  windowedFrom: 0,
+  transposed: false,
+} as const;
+
 Deno.test("parseModelConfig reads a whole config", async () => {
   assertEquals(parseModelConfig(await readFixture("llama3-rope/config.json"), { name }), {
+    ...LLAMA,
+    rotated: 16,
     vocabularySize: 101,
     hiddenSize: 32,
     intermediateSize: 64,
@@ -31,9 +47,11 @@ Deno.test("parseModelConfig reads a whole config", async () => {
   });
 });
 
-// The signature of `ModelConfig.__init__` in transformers 4.48.
-Deno.test("parseModelConfig has the defaults of transformers' ModelConfig", () => {
+// The signature of `LlamaConfig.__init__` in transformers 4.48.
+Deno.test("parseModelConfig has the defaults of transformers' LlamaConfig", () => {
   assertEquals(parse({}), {
+    ...LLAMA,
+    rotated: 128,
     vocabularySize: 32000,
     hiddenSize: 4096,
     intermediateSize: 11008,
@@ -68,7 +86,7 @@ Deno.test("parseModelConfig takes several end tokens, and none", () => {
 });
 
 Deno.test("parseModelConfig takes unsupported features that are switched off", () => {
-  const off = { attention_bias: false, mlp_bias: null, hidden_act: "silu", quantization_config: null };
+  const off = { attention_bias: false, mlp_bias: false, hidden_act: "silu", quantization_config: null };
   assertEquals(parse(off), parse({}));
 });
 
@@ -82,8 +100,7 @@ const refused: [config: Record<string, unknown>, message: string][] = [
     { architectures: ["LlamaForSequenceClassification"] },
     `architectures is ["LlamaForSequenceClassification"]`,
   ],
-  [{ attention_bias: true }, "config.json: attention_bias is true, which is not supported; only false is"],
-  [{ mlp_bias: true }, "mlp_bias is true"],
+  [{ attention_bias: 1 }, "config.json: attention_bias is 1; give true or false"],
   [{ hidden_act: "gelu" }, `hidden_act is "gelu", which is not supported; only "silu" is`],
   [{ pretraining_tp: 2 }, "pretraining_tp is 2"],
   [{ quantization_config: { bits: 4 } }, `quantization_config is {"bits":4}`],
