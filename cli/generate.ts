@@ -100,7 +100,7 @@ async function answer(
   const layout = layoutParameters(parameters, { maximumBytes: maximumSegmentBytes(device) });
   const weights = await createParameters(device, { layout, label: "weights" });
   await loadMerged(device, weights, { directory, adapter, parameters });
-  const { tokens } = await generateTokens(device, weights.tensors, {
+  const { tokens } = await generateTokens(device, weights, {
     ...options,
     config,
     prompts: prompts.map((prompt) => encodePrompt(prompt, tokenizer)),

@@ -15,10 +15,10 @@ import type { Tensor } from "../kernels/tensor.ts";
 import type { ModelConfig } from "./config.ts";
 import type { RotaryTables } from "./rotary_tables.ts";
 
-/** The weights of a model by parameter name, and the adapters of some of them; a map of tensors will do. */
+/** The weights of a model by parameter name, and the adapters of some of them; a parameter set or a map of tensors will do. */
 export interface Weights {
-  /** The parameter of that name. */
-  get(name: string): Tensor | undefined;
+  /** The parameter of that name; in pieces, from the first row to the last, if it is too large for one binding. */
+  get(name: string): Tensor | readonly Tensor[] | undefined;
   /** By the name of the weight that they belong to. */
   readonly adapters?: ReadonlyMap<string, Adapter>;
 }
@@ -120,8 +120,8 @@ function place(
   const { heads, keyValueHeads, headSize, rotated } = config;
   const normed = config.headNorms
     ? headNorm(graph, qkv, {
-      queryWeight: weightOf(weights, `layers.${layer}.query_norm`),
-      keyWeight: weightOf(weights, `layers.${layer}.key_norm`),
+      queryWeight: vectorOf(weights, `layers.${layer}.query_norm`),
+      keyWeight: vectorOf(weights, `layers.${layer}.key_norm`),
       heads,
       keyValueHeads,
       headSize,
@@ -171,23 +171,32 @@ function norm(
   x: Tensor,
   { config, weights, name }: { config: ModelConfig; weights: Weights; name: string },
 ): Tensor {
-  const weight = weightOf(weights, name);
+  const weight = vectorOf(weights, name);
   const { normEpsilon: epsilon } = config;
   if (config.norm === "rms") return rmsNorm(graph, x, { weight, epsilon });
-  return layerNorm(graph, x, { weight, bias: weightOf(weights, `${name}.bias`), epsilon });
+  return layerNorm(graph, x, { weight, bias: vectorOf(weights, `${name}.bias`), epsilon });
 }
 
 function layerOf(weights: Weights, name: string, { transposed }: ModelConfig): LinearWeights {
   return {
     weight: weightOf(weights, name),
-    bias: weights.get(`${name}.bias`),
+    bias: optionalVector(weights, `${name}.bias`),
     adapter: weights.adapters?.get(name),
     transposed,
   };
 }
 
-function weightOf(weights: Weights, name: string): Tensor {
+function weightOf(weights: Weights, name: string): Tensor | readonly Tensor[] {
   const tensor = weights.get(name);
   if (tensor === undefined) throw new Error(`transformer: the weights have no parameter "${name}"`);
   return tensor;
+}
+
+/** A vector: vectors are never in pieces. */
+function vectorOf(weights: Weights, name: string): Tensor {
+  return weightOf(weights, name) as Tensor;
+}
+
+function optionalVector(weights: Weights, name: string): Tensor | undefined {
+  return weights.get(name) as Tensor | undefined;
 }

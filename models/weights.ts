@@ -3,7 +3,7 @@ import type { Device } from "../kernels/device.ts";
 import type { ParameterSet } from "../kernels/parameters.ts";
 import { elementBytes, sizeOf } from "../kernels/tensor.ts";
 import type { ModelDirectory } from "./files/directory.ts";
-import { encodeFromFloat32 } from "./files/floats.ts";
+import { decodeToFloat32, encodeFromFloat32 } from "./files/floats.ts";
 import type { ParameterPart, RowSlice, StoredParameter } from "./parameters.ts";
 
 export type { StoredParameter };
@@ -29,19 +29,21 @@ export async function uploadWeights(
   options: { parameters: readonly StoredParameter[]; read: ReadTensor },
 ): Promise<void> {
   for (const { name, parts } of options.parameters) {
-    const { segment, offset, dtype } = set.layout.entries.get(name)!;
-    const size = elementBytes(dtype);
-    let start = offset;
+    const entry = set.layout.entries.get(name)!;
+    const { dtype } = entry;
+    let start = 0;
     for (const part of parts) {
       const from = start;
       await options.read(part.name, (at, values) => {
         for (const { source, target, count } of pieces(part, { start: at, count: values.length })) {
-          const piece = values.subarray(source, source + count);
-          const stored = dtype === "bf16" ? encodeFromFloat32(piece, "BF16") : piece;
-          device.gpu.queue.writeBuffer(set.buffers[segment]!, from + target * size, stored);
+          for (const place of placesOf(set, entry, { start: from + target, count })) {
+            const piece = values.subarray(source + place.source, source + place.source + place.count);
+            const stored = dtype === "bf16" ? encodeFromFloat32(piece, "BF16") : piece;
+            device.gpu.queue.writeBuffer(place.buffer, place.element * elementBytes(dtype), stored);
+          }
         }
       });
-      start += sizeOf(part.shape) * size;
+      start += sizeOf(part.shape);
     }
   }
 }
@@ -112,9 +114,26 @@ export function weightTensors(
   { parameters }: { parameters: readonly StoredParameter[] },
 ): DeviceTensor[] {
   const windows = createWindows(device);
+  /** Two numbers of bfloat16 lie in the place of one of float32. */
+  const readPacked: typeof windows.read = async (buffer, { offset, count }) => {
+    const first = Math.floor(offset / 2);
+    const words = await windows.read(buffer, {
+      offset: first,
+      count: Math.ceil((offset + count) / 2) - first,
+    });
+    const halves = new Uint8Array(words.buffer).subarray((offset % 2) * 2, (offset % 2 + count) * 2);
+    return decodeToFloat32(halves, "BF16");
+  };
   return parameters.flatMap(({ name, parts }) => {
-    const { segment, offset } = set.layout.entries.get(name)!;
-    return partsOf(set.buffers[segment]!, { parts, start: offset / 4, windows });
+    const entry = set.layout.entries.get(name)!;
+    return tensorsOf(parts, async (start, count) => {
+      const values = new Float32Array(count);
+      for (const { buffer, element, source, count: found } of placesOf(set, entry, { start, count })) {
+        const read = entry.dtype === "bf16" ? readPacked : windows.read;
+        values.set(await read(buffer, { offset: element, count: found }), source);
+      }
+      return values;
+    });
   });
 }
 
@@ -124,17 +143,16 @@ export function tensorsOfBuffer(
   buffer: GPUBuffer,
   parts: StoredParameter["parts"],
 ): DeviceTensor[] {
-  return partsOf(buffer, { parts, start: 0, windows: createWindows(device) });
+  const windows = createWindows(device);
+  return tensorsOf(parts, (offset, count) => windows.read(buffer, { offset, count }));
 }
 
-function partsOf(
-  buffer: GPUBuffer,
-  { parts, start, windows }: {
-    parts: StoredParameter["parts"];
-    start: number;
-    windows: ReturnType<typeof createWindows>;
-  },
+/** The tensors of a parameter's parts, given how to read numbers of the parameter. */
+function tensorsOf(
+  parts: StoredParameter["parts"],
+  readParameter: (start: number, count: number) => Promise<Float32Array<ArrayBuffer>>,
 ): DeviceTensor[] {
+  let start = 0;
   return parts.map((part) => {
     const { name, shape } = part;
     const from = start;
@@ -143,15 +161,30 @@ function partsOf(
       name,
       shape,
       async read(at: number, count: number) {
-        if (part.slices === undefined) return await windows.read(buffer, { offset: from + at, count });
+        if (part.slices === undefined) return await readParameter(from + at, count);
         const values = new Float32Array(count);
         for (const piece of pieces(part, { start: at, count })) {
-          const read = await windows.read(buffer, { offset: from + piece.target, count: piece.count });
-          values.set(read, piece.source);
+          values.set(await readParameter(from + piece.target, piece.count), piece.source);
         }
         return values;
       },
     };
+  });
+}
+
+/** Where `count` numbers of a parameter from number `start` on lie in the set's buffers. */
+function placesOf(
+  { buffers }: ParameterSet,
+  { shape, dtype, pieces }: NonNullable<ReturnType<ParameterSet["layout"]["entries"]["get"]>>,
+  { start, count }: { start: number; count: number },
+): { buffer: GPUBuffer; element: number; source: number; count: number }[] {
+  const width = sizeOf(shape.slice(1));
+  return pieces.flatMap(({ segment, offset, start: row, rows }) => {
+    const first = Math.max(start, row * width);
+    const last = Math.min(start + count, (row + rows) * width);
+    if (first >= last) return [];
+    const element = offset / elementBytes(dtype) + first - row * width;
+    return [{ buffer: buffers[segment]!, element, source: first - start, count: last - first }];
   });
 }
 

@@ -58,7 +58,7 @@ export async function* scoreRecords(
   const graphs = shapes.map((shape) => {
     const graph = createGraph(device);
     const batch = batchInputs(graph, shape, packing.inputs);
-    output(graph, "token", completionLogProbs(graph, weights.tensors, { config, batch, tables }).token);
+    output(graph, "token", completionLogProbs(graph, weights, { config, batch, tables }).token);
     return graph;
   });
   const programs = await compile(device, {

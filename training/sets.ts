@@ -91,8 +91,8 @@ export function policyWeights(
 ): Weights {
   const set = sets[name];
   const tensors = set === null ? new Map() : trained ? set.tensors : withoutGradients(set);
-  if (lora === undefined) return tensors;
-  const base = sets.base!.tensors;
+  if (lora === undefined) return trained ? set! : { get: (parameter) => frozen(set!.get(parameter)) };
+  const base = sets.base!;
   const count = name === "reference" ? lora.snapshots : 1;
   const adapters: ReadonlyMap<string, Adapter> = set === null
     ? new Map()
@@ -102,5 +102,14 @@ export function policyWeights(
 
 /** The tensors of a set without their gradients, so that nothing is kept for a backward pass. */
 function withoutGradients(set: ParameterSet): Map<string, Tensor> {
-  return new Map([...set.tensors].map(([name, { gradient: _, ...tensor }]) => [name, tensor]));
+  return new Map([...set.tensors].map(([name, tensor]) => [name, withoutGradient(tensor)]));
+}
+
+function withoutGradient({ gradient: _, ...tensor }: Tensor): Tensor {
+  return tensor;
+}
+
+function frozen(weight: ReturnType<Weights["get"]>): ReturnType<Weights["get"]> {
+  if (weight === undefined) return undefined;
+  return "shape" in weight ? withoutGradient(weight) : weight.map(withoutGradient);
 }

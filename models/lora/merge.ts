@@ -23,7 +23,10 @@ export async function mergedTensors(
 ): Promise<DeviceTensor[]> {
   const { parameters, adapters } = options;
   const shapeOf = (name: string) => base.layout.entries.get(name)!.shape;
-  const size = Math.max(0, ...parameters.map(({ name }) => bytesOf({ shape: shapeOf(name), dtype: "f32" })));
+  const size = Math.max(
+    0,
+    ...[...adapters.keys()].map((name) => bytesOf({ shape: shapeOf(name), dtype: "f32" })),
+  );
   const [buffer] = await withMemoryCheck(device, {
     bytes: size,
     what: "a merged weight",
@@ -37,7 +40,7 @@ export async function mergedTensors(
     if (program === undefined) {
       const graph = createGraph(device);
       const output = externalTensor(buffer!, { shape: shapeOf(name) });
-      mergedWeight(graph, base.tensors.get(name)!, { adapter: adapters.get(name) ?? null, output });
+      mergedWeight(graph, base.tensors.get(name)!, { adapter: adapters.get(name)!, output });
       [program] = await compile(device, { graphs: [graph] }) as [Program];
       programs.set(name, program);
     }
@@ -46,9 +49,7 @@ export async function mergedTensors(
   };
   const plain = new Map(weightTensors(device, base, { parameters }).map((tensor) => [tensor.name, tensor]));
   return parameters.flatMap(({ name, parts }) => {
-    if (!adapters.has(name) && base.layout.entries.get(name)!.dtype === "f32") {
-      return parts.map((part) => plain.get(part.name)!);
-    }
+    if (!adapters.has(name)) return parts.map((part) => plain.get(part.name)!);
     // Windows are kept on the host, so each weight needs its own, fetched after the merge.
     let fetched: Promise<DeviceTensor[]> | undefined;
     const fetch = () => fetched ??= merge(name).then(() => tensorsOfBuffer(device, buffer!, parts));

@@ -1,6 +1,6 @@
 /** The numbers of an adapter, to and from a parameter set: files have each layer's own rank, the set a common one. */
 import type { Device } from "../../kernels/device.ts";
-import type { ParameterSet } from "../../kernels/parameters.ts";
+import type { ParameterPiece, ParameterSet } from "../../kernels/parameters.ts";
 import { philox } from "../philox.ts";
 import { weightTensors } from "../weights.ts";
 import { type AdapterLayout, nameOfA, nameOfB } from "./layout.ts";
@@ -31,7 +31,7 @@ export async function uploadAdapter(
     for (let row = 0; row < height; row++) {
       padded.set(values.subarray(row * own, (row + 1) * own), row * width);
     }
-    const { segment, offset } = set.layout.entries.get(place)!;
+    const [{ segment, offset }] = set.layout.entries.get(place)!.pieces as [ParameterPiece];
     device.gpu.queue.writeBuffer(set.buffers[segment]!, offset + columns * 4, padded);
   }
 }

@@ -23,7 +23,7 @@ Deno.test("layoutParameters puts what decays first and aligns every tensor to 25
   const { segments, entries } = layoutParameters(specs, { maximumBytes: 1e6 });
   assertEquals(segments, [{ bytes: 1024 + 256 + 256 + 256, decayed: (1024 + 256) / 4 }]);
   assertEquals(
-    [...entries].map(([name, { segment, offset }]) => [name, segment, offset]),
+    [...entries].map(([name, { pieces: [piece] }]) => [name, piece!.segment, piece!.offset]),
     [["matrix", 0, 0], ["other", 0, 1024], ["norm", 0, 1280], ["bias", 0, 1536]],
   );
 });
@@ -31,19 +31,43 @@ Deno.test("layoutParameters puts what decays first and aligns every tensor to 25
 Deno.test("layoutParameters begins a new segment where one is full", () => {
   const { segments, entries } = layoutParameters(specs, { maximumBytes: 1024 });
   assertEquals(segments, [{ bytes: 1024, decayed: 256 }, { bytes: 768, decayed: 64 }]);
-  assertEquals(entries.get("other"), { segment: 1, offset: 0, shape: [8, 8], dtype: "f32" });
-  assertEquals(entries.get("bias"), { segment: 1, offset: 512, shape: [3], dtype: "f32" });
-  for (const { segment, offset, shape } of entries.values()) {
+  const whole = (shape: number[], offset: number) => ({
+    shape,
+    dtype: "f32",
+    pieces: [{ segment: 1, offset, start: 0, rows: shape[0]! }],
+  });
+  assertEquals<unknown>(entries.get("other"), whole([8, 8], 0));
+  assertEquals<unknown>(entries.get("bias"), whole([3], 512));
+  for (const { pieces, shape } of entries.values()) {
     const bytes = shape.reduce((a, b) => a * b, 4);
-    assert(offset + bytes <= segments[segment]!.bytes);
+    assert(pieces[0]!.offset + bytes <= segments[pieces[0]!.segment]!.bytes);
   }
 });
 
-Deno.test("layoutParameters refuses a tensor larger than a binding, and a name given twice", () => {
+Deno.test("layoutParameters cuts a matrix that no segment can hold, 64 rows together", () => {
+  const { segments, entries } = layoutParameters([{ name: "table", shape: [150, 4] }, ...specs], {
+    maximumBytes: 1024,
+  });
+  assertEquals(entries.get("table")!.pieces, [
+    { segment: 0, offset: 0, start: 0, rows: 64 },
+    { segment: 1, offset: 0, start: 64, rows: 64 },
+    { segment: 2, offset: 0, start: 128, rows: 22 },
+  ]);
+  assertEquals(segments.slice(0, 3).map(({ bytes, decayed }) => [bytes, decayed]), [
+    [1024, 256],
+    [1024, 256],
+    [
+      512,
+      128,
+    ],
+  ]);
+});
+
+Deno.test("layoutParameters refuses what can't be cut, and a name given twice", () => {
   assertThrows(
     () => layoutParameters(specs, { maximumBytes: 768 }),
     RangeError,
-    "The tensor matrix [20,10] takes 1024 bytes; one binding of this device holds 768",
+    "The tensor matrix [20,10] takes 800 bytes and can't be cut; one binding of this device holds 768",
   );
   assertThrows(
     () => layoutParameters([...specs, { name: "norm", shape: [4] }], { maximumBytes: 1e6 }),
@@ -63,7 +87,8 @@ Deno.test("createParameters makes zeroed tensors with their gradients, which cop
   const copy = await createParameters(device, { layout, label: "reference" });
   assertEquals(set.bytes, 1792);
   for (const [name, tensor] of set.tensors) {
-    const { segment, offset, shape } = layout.entries.get(name)!;
+    const { shape, pieces: [piece] } = layout.entries.get(name)!;
+    const { segment, offset } = piece!;
     assertEquals(tensor.shape, shape);
     assertEquals(tensor.storage.buffer, set.buffers[segment]);
     assertEquals(tensor.storage.offset, offset);
