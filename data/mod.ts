@@ -7,6 +7,9 @@
 export * from "./records.ts";
 export { RecordError, type RecordSource } from "./fields.ts";
 export { parseRecord } from "./parse_record.ts";
+export { type LlamaFactoryColumns, type LlamaFactoryLayout } from "./llama_factory.ts";
+export type { MessageTags } from "./messages.ts";
+export { type DatasetInfo, parseDatasetInfo } from "./dataset_info.ts";
 export { type SplitPair, splitSharedPrompt } from "./prompt_prefix.ts";
 export { type JsonEntry, type JsonStreamOptions, parseJsonStream } from "./json_stream.ts";
 export { type CollectedRecords, type CollectOptions, collectRecords } from "./collect.ts";

@@ -1,5 +1,6 @@
 import { encodeExchange } from "./encode_exchange.ts";
-import { isJsonObject, readTextOrMessages, refuseRecord } from "./fields.ts";
+import { isJsonObject, refuseRecord } from "./fields.ts";
+import { readTextOrMessages } from "./messages.ts";
 import { readJsonEntries } from "./read.ts";
 import type { Message } from "./records.ts";
 import type { Tokenizer } from "./tokenizer.ts";

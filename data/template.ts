@@ -4,12 +4,15 @@
  * @module
  */
 import { Template } from "@huggingface/jinja";
-import type { Message } from "./records.ts";
+import type { Message, TemplateVariables } from "./records.ts";
 
-/** Renders a conversation, with the opening of the assistant's next turn if `addGenerationPrompt`. */
+/**
+ * Renders a conversation, with the opening of the assistant's next turn if `addGenerationPrompt`; `variables` are
+ * the record's own and win over the template's.
+ */
 export type ChatTemplate = (
   messages: readonly Message[],
-  options: { addGenerationPrompt: boolean },
+  options: { addGenerationPrompt: boolean; variables?: TemplateVariables },
 ) => string;
 
 /** What a chat template can read beside the messages. */
@@ -45,7 +48,7 @@ export interface ChatTemplateOptions {
 export function compileChatTemplate(source: string, options: ChatTemplateOptions = {}): ChatTemplate {
   const { bosToken, eosToken, variables = {} } = options;
   const template = attempt("cannot be parsed", () => new Template(source));
-  return (messages, { addGenerationPrompt }) =>
+  return (messages, { addGenerationPrompt, variables: ofRecord = {} }) =>
     attempt("refuses the messages", () =>
       template.render({
         tools: null,
@@ -53,6 +56,7 @@ export function compileChatTemplate(source: string, options: ChatTemplateOptions
         bos_token: bosToken ?? "",
         eos_token: eosToken ?? "",
         ...variables,
+        ...ofRecord,
         messages,
         add_generation_prompt: addGenerationPrompt,
       }));
@@ -91,10 +95,14 @@ export function findChatTemplate(
  */
 export function renderExchange(
   template: ChatTemplate,
-  { prompt, completion }: { prompt: readonly Message[]; completion: readonly Message[] },
+  { prompt, completion, variables = {} }: {
+    prompt: readonly Message[];
+    completion: readonly Message[];
+    variables?: TemplateVariables;
+  },
 ): { prompt: string; completion: string } {
-  const opening = template(prompt, { addGenerationPrompt: true });
-  const whole = template([...prompt, ...completion], { addGenerationPrompt: false });
+  const opening = template(prompt, { addGenerationPrompt: true, variables });
+  const whole = template([...prompt, ...completion], { addGenerationPrompt: false, variables });
   if (whole.startsWith(opening)) return { prompt: opening, completion: whole.slice(opening.length) };
 
   let common = 0;

@@ -100,7 +100,7 @@ export function tokenizePairs(
 ): Tokenized<TokenizedPair> {
   return tokenizeAll(records, options, (record) => {
     const { line, form, prompt, chosen, rejected } = record;
-    const exchange = { form, prompt, completions: [chosen, rejected] } as Exchange;
+    const exchange = { ...record.variables && { variables: record.variables }, form, prompt, completions: [chosen, rejected] } as Exchange;
     const fitted = encodeAndFit(exchange, tokenizer, options);
     if (typeof fitted === "string") return fitted;
     const [a, b] = fitted.completions as [Int32Array, Int32Array];
