@@ -52,7 +52,7 @@ export function describeRun(run: PreparedRun, { color }: { color: boolean }): st
     ...warnings,
     "",
     "One record as the model sees it:",
-    describeExample(records.tokenized[0]!, model.tokenizer, { color }),
+    describeExample(records.tokenized.at(0)!, model.tokenizer, { color }),
     "",
   ].join("\n");
 }

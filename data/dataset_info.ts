@@ -18,7 +18,12 @@ export interface DatasetInfo {
 }
 
 /** The columns that an entry without `columns` has. */
-const DEFAULT_COLUMNS = { prompt: "instruction", query: "input", response: "output", messages: "conversations" };
+const DEFAULT_COLUMNS = {
+  prompt: "instruction",
+  query: "input",
+  response: "output",
+  messages: "conversations",
+};
 
 const COLUMN_NAMES: readonly (keyof LlamaFactoryColumns)[] = [
   "prompt",
@@ -84,7 +89,9 @@ export function parseDatasetInfo(
   const refuse = (problem: string): never => {
     throw new Error(`${file}: ${problem}`);
   };
-  if (!isJsonObject(info)) return refuse(`it is ${describeValue(info)}; wanted an object of data sets by name`);
+  if (!isJsonObject(info)) {
+    return refuse(`it is ${describeValue(info)}; wanted an object of data sets by name`);
+  }
   const entry = info[name];
   if (!isJsonObject(entry)) {
     const names = Object.keys(info).map((known) => `"${known}"`).join(", ");
@@ -106,9 +113,13 @@ export function parseDatasetInfo(
     return wrong(`formatting is ${JSON.stringify(formatting)}; wanted "alpaca" or "sharegpt"`);
   }
   const ranking = entry["ranking"] ?? false;
-  if (typeof ranking !== "boolean") return wrong(`ranking is ${describeValue(ranking)}; wanted true or false`);
+  if (typeof ranking !== "boolean") {
+    return wrong(`ranking is ${describeValue(ranking)}; wanted true or false`);
+  }
   const split = entry["split"] ?? null;
-  if (split !== null && typeof split !== "string") return wrong(`split is ${describeValue(split)}; wanted a name`);
+  if (split !== null && typeof split !== "string") {
+    return wrong(`split is ${describeValue(split)}; wanted a name`);
+  }
   const columns = {
     ...Object.fromEntries(COLUMN_NAMES.map((column) => [column, null])),
     ...entry["columns"] === undefined

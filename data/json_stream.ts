@@ -48,7 +48,9 @@ export async function* parseJsonStream(
   }
   const all = startingWith(start, chunks);
   let isEmpty = true;
-  for await (const entry of start.trimStart().startsWith("[") ? parseJsonArray(all, { file }) : parseLines(all, file)) {
+  for await (
+    const entry of start.trimStart().startsWith("[") ? parseJsonArray(all, { file }) : parseLines(all, file)
+  ) {
     isEmpty = false;
     yield entry;
   }

@@ -81,7 +81,8 @@ const USUAL_COLUMNS: LlamaFactoryColumns = {
  * @returns null if it is of neither
  */
 export function detectLlamaFactory(object: JsonObject): LlamaFactoryLayout | null {
-  const isOpenAi = Array.isArray(object["messages"]) && (isJsonObject(object["chosen"]) || "kto_tag" in object);
+  const isOpenAi = Array.isArray(object["messages"]) &&
+    (isJsonObject(object["chosen"]) || "kto_tag" in object);
   const isShareGpt = "conversations" in object || isOpenAi;
   if (!isShareGpt && !("instruction" in object)) return null;
   return {
@@ -139,7 +140,11 @@ interface Body {
   completions: (readonly Message[])[];
 }
 
-function readAlpaca(object: JsonObject, { ranking, columns }: LlamaFactoryLayout, source: RecordSource): Body {
+function readAlpaca(
+  object: JsonObject,
+  { ranking, columns }: LlamaFactoryLayout,
+  source: RecordSource,
+): Body {
   const { prompt, query, response } = columns;
   const parts = [prompt, query].filter((key) => key !== null)
     .filter((key) => key === prompt || isGiven(object, key))
@@ -170,7 +175,9 @@ function readShareGpt(object: JsonObject, layout: LlamaFactoryLayout, source: Re
   if (messages.length === 0 || messages.at(-1)!.role === "assistant") {
     refuseRecord(
       source,
-      `"${key}" ${messages.length === 0 ? "is empty" : "ends with the assistant's turn"}; wanted a conversation ` +
+      `"${key}" ${
+        messages.length === 0 ? "is empty" : "ends with the assistant's turn"
+      }; wanted a conversation ` +
         `that "${columns.chosen}" and "${columns.rejected}" answer`,
     );
   }

@@ -105,7 +105,9 @@ function readContent(content: unknown, where: string, source: RecordSource): str
     return refuseRecord(source, `${where} is ${describeValue(content)}; wanted a string`);
   }
   return content.map((part: unknown, index) => {
-    if (isJsonObject(part) && part["type"] === "text" && typeof part["text"] === "string") return part["text"];
+    if (isJsonObject(part) && part["type"] === "text" && typeof part["text"] === "string") {
+      return part["text"];
+    }
     const type = isJsonObject(part) ? `of type "${part["type"]}"` : describeValue(part);
     return refuseRecord(
       source,
@@ -173,7 +175,8 @@ export function requireAssistant(
 
 /** Whether two messages are the same in every key. */
 export function isSameMessage(a: Message, b: Message): boolean {
-  const sorted = (message: Message) => JSON.stringify(Object.entries(message).sort(([x], [y]) => x < y ? -1 : 1));
+  const sorted = (message: Message) =>
+    JSON.stringify(Object.entries(message).sort(([x], [y]) => x < y ? -1 : 1));
   return a.role === b.role && a.content === b.content && sorted(a) === sorted(b);
 }
 
@@ -202,7 +205,9 @@ export function readVariables(
     if (!Array.isArray(tools)) {
       return refuseRecord(
         source,
-        `"${toolsKey}" is ${describeValue(given)}; wanted a list of tools (JSON schemas), or one as JSON text`,
+        `"${toolsKey}" is ${
+          describeValue(given)
+        }; wanted a list of tools (JSON schemas), or one as JSON text`,
       );
     }
     if (tools.length > 0) variables["tools"] = tools;

@@ -8,13 +8,7 @@ import {
   requireCompletion,
 } from "./fields.ts";
 import { readMessages, readTextOrMessages, readVariables, requireAssistant } from "./messages.ts";
-import type {
-  SequenceForm,
-  SequenceForms,
-  SftRecord,
-  TemplateVariables,
-  UnpairedRecord,
-} from "./records.ts";
+import type { SequenceForm, SequenceForms, SftRecord, TemplateVariables, UnpairedRecord } from "./records.ts";
 
 /** Reads a completion with its label, or a demonstration when there is no label; see `parseRecord`. */
 export function parseCompletion(object: JsonObject, source: RecordSource): UnpairedRecord | SftRecord {

@@ -12,7 +12,8 @@ import { countUpdates, referenceWarnings } from "../reference/forecast.ts";
 import type { ReferenceStrategy } from "../reference/strategy.ts";
 import { lossOf, type RunConfig, strategyOf } from "./config.ts";
 import { createEngine, type Engine } from "./engine.ts";
-import { type LoadedModel, type LoadedRecords, loadModel, loadRecords, type RunRecords } from "./load.ts";
+import { type LoadedModel, loadModel } from "./load.ts";
+import { type LoadedRecords, loadRunRecords, type RunRecords } from "./load_records.ts";
 import { needsHost } from "./step.ts";
 import type { TrainingLoss } from "./metrics.ts";
 import { type BatchPlan, longestSequence, planBatches } from "./plan.ts";
@@ -78,10 +79,11 @@ export async function prepareRun(
           "(max_position_embeddings)",
       );
     }
-    const reading = { wanted: kind, tokenizer: model.tokenizer, data };
-    const records = await loadRecords(data.train, reading);
-    const all = data.eval === null ? null : await loadRecords([data.eval], reading);
-    const heldOut = all === null || data.evalRecords === null ? all : limitRecords(all, data.evalRecords);
+    const { records, heldOut } = await loadRunRecords(data, {
+      wanted: kind,
+      tokenizer: model.tokenizer,
+      seed: training.seed,
+    });
     const evaluation = heldOut?.examples ?? [];
     const hasReference = typeof loss === "function" || loss.needs.reference;
     const referencePath = hasReference ? config.reference?.path ?? null : null;
@@ -96,6 +98,7 @@ export async function prepareRun(
       ...training,
       mismatch,
       shuffle: data.shuffle,
+      mixture: records.mixture,
       evaluation,
       mismatched: typeof loss !== "function" && loss.needs.mismatched,
     });
@@ -117,7 +120,7 @@ export async function prepareRun(
         maxGradNorm: training.maxGradNorm,
       },
       ...plan,
-      maxLength: Math.max(data.maxLength, longestSequence([...records.examples, ...evaluation])),
+      maxLength: Math.max(data.maxLength, longestSequence(records.examples), longestSequence(evaluation)),
       ...(training.memoryLimit === null ? {} : { memoryLimit: training.memoryLimit }),
     });
     const run = { totalSteps: training.steps };
@@ -130,7 +133,11 @@ export async function prepareRun(
       hasReference,
       strategy,
       referenceUpdates: hasReference ? countUpdates(strategy, run) : 0,
-      warnings: hasReference ? referenceWarnings(strategy, run) : [],
+      warnings: [
+        ...records.notes,
+        ...(heldOut?.notes ?? []),
+        ...(hasReference ? referenceWarnings(strategy, run) : []),
+      ],
       records,
       heldOut,
       mismatch,
@@ -147,14 +154,6 @@ function recordsFor(loss: TrainingLoss, config: RunConfig): RunRecords {
   if (typeof loss === "function") return "pairs";
   if (config.loss === undefined) return "demonstrations";
   return loss.kind === "paired" ? "pairs" : "labelled completions";
-}
-
-function limitRecords(records: LoadedRecords, count: number): LoadedRecords {
-  return {
-    ...records,
-    examples: records.examples.slice(0, count),
-    tokenized: records.tokenized.slice(0, count),
-  };
 }
 
 /**

@@ -25,6 +25,18 @@ const runRules: Rule<TrainConfig | SftConfig>[] = [
       warmup > steps ? `${warmup} is more than training.steps, ${steps}` : undefined,
   },
   {
+    reads: ["data.train"],
+    about: "data.train",
+    check: ({ data: { train } }) => {
+      const weights = train.map((source) => typeof source === "string" ? undefined : source.weight);
+      if (weights.every((weight) => weight === undefined)) return undefined;
+      if (train.length === 1) return "a weight would be ignored where there is one source; leave it out";
+      return weights.includes(undefined)
+        ? "only some of the sources have a weight; give each of them one, or none"
+        : undefined;
+    },
+  },
+  {
     reads: ["data.eval", "data.eval_records"],
     about: "data.eval_records",
     check: ({ data: { eval: path, evalRecords } }) =>

@@ -7,11 +7,12 @@ import * as v from "valibot";
 import {
   choice,
   derivedKey,
+  heldOut,
   key,
   number,
   orNull,
   pair,
-  paths,
+  sources,
   switchedOn,
   text,
   wholeNumber,
@@ -65,12 +66,29 @@ const tokenEntries = {
     choice(["error", "skip"]),
     "error",
   ),
+  dataset_info: key(
+    "Path of LLaMA-Factory's dataset_info.json, whose names then stand for sources; null where there is none.",
+    orNull(text("a path")),
+    null,
+  ),
+  cache: key(
+    "Directory for tokenized records; auto takes the user's cache for large files, null keeps them in memory.",
+    orNull(text("a path")),
+    "auto",
+  ),
 };
 
 /** The records to train on. */
 export const trainDataSection = v.object({
-  train: key("Records to train on, as JSON lines; one path or a list.", paths()),
-  eval: key("Held-out records to evaluate on; null evaluates nothing.", orNull(text("a path")), null),
+  train: key(
+    "Records to train on: files (JSON or parquet), directories or names in dataset_info; one or a list.",
+    sources({ weights: true }),
+  ),
+  eval: key(
+    "Held-out records to evaluate on, or the share of the training records to hold out; null evaluates nothing.",
+    orNull(heldOut()),
+    null,
+  ),
   eval_records: key(
     "How many of the held-out records are used, from the first; null uses all.",
     orNull(atLeastOne),
@@ -82,7 +100,10 @@ export const trainDataSection = v.object({
 
 /** The records to score. */
 export const scoreDataSection = v.object({
-  records: key("Records to score, as JSON lines; one path or a list.", paths()),
+  records: key(
+    "Records to score: files (JSON or parquet), directories or names in dataset_info; one or a list.",
+    sources({ weights: false }),
+  ),
   ...tokenEntries,
 });
 

@@ -71,7 +71,7 @@ Deno.test("score writes PyTorch's log-probs of pairs to a file, whatever the bat
     const lines = parseLines(await workspace.read(file)) as { chosen: Score; rejected: Score }[];
     assertEquals(lines.length, pairs.length);
     pairs.forEach(([chosen, rejected], i) => {
-      assertEquals(Object.keys(lines[i]!), ["chosen", "rejected"]);
+      assertEquals(Object.keys(lines[i]!), ["line", "chosen", "rejected"]);
       assertEquals(Object.keys(lines[i]!.chosen), ["logp", "token_logps"]);
       assertScore(lines[i]!.chosen, chosen, `record ${i}, chosen`);
       assertScore(lines[i]!.rejected, rejected, `record ${i}, rejected`);
@@ -99,7 +99,7 @@ Deno.test("score writes PyTorch's log-probs of completions to standard output, l
     const lines = parseLines(stdout) as { completion: Score }[];
     assertEquals(lines.length, sequences.length);
     sequences.forEach((sequence, i) => {
-      assertEquals(Object.keys(lines[i]!), ["completion"]);
+      assertEquals(Object.keys(lines[i]!), ["line", "completion"]);
       assertScore(lines[i]!.completion, sequence, `record ${i}`);
     });
   }

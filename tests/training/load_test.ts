@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { loadModel, loadRecords, type RunRecords } from "../../training/load.ts";
+import { loadModel } from "../../training/load.ts";
+import { loadRecords, type RunRecords } from "../../training/load_records.ts";
 import { prepareRun } from "../../training/prepare.ts";
 import { testDevice } from "../kernels/harness.ts";
 import { tinyConfig, tinyFiles, tinySftConfig, writeTinyModel } from "./tiny_run.ts";
@@ -28,7 +29,7 @@ async function load(wanted: RunRecords, ...contents: unknown[][]) {
 }
 
 const plain = (examples: Awaited<ReturnType<typeof loadRecords>>["examples"]) =>
-  examples.map(({ line, label, prompt, completions }) => ({
+  [...examples].map(({ line, label, prompt, completions }) => ({
     line,
     label,
     prompt: Array.from(prompt),
@@ -106,7 +107,7 @@ Deno.test("loadRecords counts what it leaves out and what it cuts", async () => 
   const { paths, load: read } = await load("pairs", [bad, same, pair, long]);
   await assertRejects(read, Error, `${paths[0]}:1: `);
   const { examples, dropped, droppedCount, truncated } = await read({ invalid: "skip", maxLength: 8 });
-  assertEquals(examples.map(({ line }) => line), [3, 4]);
+  assertEquals([...examples].map(({ line }) => line), [3, 4]);
   assertEquals(droppedCount, 2);
   assertEquals(dropped.split("\n"), [
     "1 record dropped, invalid record: line 1",
