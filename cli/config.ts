@@ -19,6 +19,7 @@ export type {
   Command,
   CommandConfigs,
   GenerateConfig,
+  InspectConfig,
   LossTerm,
   ReferenceConfig,
   ScoreConfig,

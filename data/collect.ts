@@ -52,15 +52,16 @@ export async function collectRecords<K extends RecordKind = RecordKind>(
  * Checks the entries of a file one at a time, for files that are larger than memory.
  *
  * @param entries as {@linkcode parseJsonStream} yields them
- * @param options as for {@linkcode collectRecords}; `dropped` is where to count what is left out
+ * @param options as for {@linkcode collectRecords}; `dropped` is where to count what is left out,
+ * `onInvalid` is told why a record is skipped
  * @throws {RecordError} for a record that can't be used, unless `invalid` is `skip`
  * @throws {Error} at the end if there was no record
  */
 export async function* checkEntries<K extends RecordKind = RecordKind>(
   entries: AsyncIterable<JsonEntry> | Iterable<JsonEntry>,
-  { file, kind, invalid = "throw", keepIdentical = false, layout = null, dropped }:
+  { file, kind, invalid = "throw", keepIdentical = false, layout = null, dropped, onInvalid }:
     & CollectOptions<K>
-    & { file: string; dropped: DropTally },
+    & { file: string; dropped: DropTally; onInvalid?: (error: RecordError) => void },
 ): AsyncGenerator<RecordKinds[K]> {
   let isEmpty = true;
   for await (const entry of entries) {
@@ -88,8 +89,9 @@ export async function* checkEntries<K extends RecordKind = RecordKind>(
       }
       return record as RecordKinds[K];
     } catch (error) {
-      if (invalid === "skip" && error instanceof RecordError) return undefined;
-      throw error;
+      if (invalid !== "skip" || !(error instanceof RecordError)) throw error;
+      onInvalid?.(error);
+      return undefined;
     }
   }
 }

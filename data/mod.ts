@@ -36,6 +36,8 @@ export type { TokenizedRecord, TokenLengths, TokenStore } from "./token_store.ts
 export { type FileTokens, readTokens, type ReadTokensOptions } from "./read_tokens.ts";
 export { mismatchCompletions, type MismatchOptions } from "./mismatch.ts";
 export * from "./inspect.ts";
+export * from "./statistics.ts";
+export * from "./kto_weights.ts";
 export * from "./random.ts";
 export * from "./shuffle.ts";
 export * from "./mixture.ts";

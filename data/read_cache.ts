@@ -25,6 +25,8 @@ export interface CacheSummary {
   dropped: DropTally;
   /** How many prompts and completions were cut. */
   truncated: { prompt: number; completion: number };
+  /** Why the first few invalid records are, with their lines but without the file's name. */
+  problems: string[];
 }
 
 /** Cached records. */

@@ -17,6 +17,9 @@ import { createTokenRecorder, createTokenStore, createWordMemory, type TokenStor
 /** Part of every cache key; to be raised whenever the same file and settings would give other tokens. */
 const TOKENIZATION = 1;
 
+/** Invalid records of which the reason is kept. */
+const PROBLEMS_KEPT = 5;
+
 /** How {@linkcode readTokens} reads a file. */
 export interface ReadTokensOptions {
   /** The policy's. */
@@ -43,6 +46,8 @@ export interface FileTokens {
   dropped: DropTally;
   /** How many prompts and how many completions were cut; both sides of a pair count. */
   truncated: { prompt: number; completion: number };
+  /** Why the first few invalid records are, where they are skipped. */
+  problems: string[];
   /** What a user should know of the cache, one line each. */
   notes: string[];
 }
@@ -66,10 +71,10 @@ export const KIND_NAMES: { readonly [kind in RecordKind]: string } = {
  */
 export async function readTokens(path: string, options: ReadTokensOptions): Promise<FileTokens> {
   const { cache = null } = options;
-  if (cache === null) return await tokenizeFile(path, options, null);
+  if (cache === null) return named(await tokenizeFile(path, options, null));
   using file = await openFile(path);
   const { size } = await file.stat();
-  if (size < (cache.leastBytes ?? 0)) return await tokenizeFile(path, options, null);
+  if (size < (cache.leastBytes ?? 0)) return named(await tokenizeFile(path, options, null));
 
   const target = `${cache.directory}/${await cacheKey(path, options)}.tokens`;
   const notes: string[] = [];
@@ -79,16 +84,16 @@ export async function readTokens(path: string, options: ReadTokensOptions): Prom
   );
   if (cached !== null) {
     options.accept?.(cached.kind);
-    return { ...cached, file: path, notes };
+    return named({ ...cached, file: path, notes });
   }
   const writer = await attempt(
     () => createCache(target),
     (reason) => `${cache.directory}: tokens can't be cached there (${reason}); keeping them in memory`,
   );
-  if (writer === null) return { ...await tokenizeFile(path, options, null), notes };
+  if (writer === null) return named({ ...await tokenizeFile(path, options, null), notes });
   try {
     await tokenizeFile(path, options, writer);
-    return { ...(await openCache(target))!, file: path, notes };
+    return named({ ...(await openCache(target))!, file: path, notes });
   } finally {
     await writer.abandon();
   }
@@ -104,6 +109,10 @@ export async function readTokens(path: string, options: ReadTokensOptions): Prom
   }
 }
 
+function named(tokens: FileTokens): FileTokens {
+  return { ...tokens, problems: tokens.problems.map((problem) => `${tokens.file}:${problem}`) };
+}
+
 async function tokenizeFile(
   path: string,
   { tokenizer, tokenize = {}, invalid = "throw", layout = null, accept }: ReadTokensOptions,
@@ -113,9 +122,16 @@ async function tokenizeFile(
   const recorder = createTokenRecorder(writer?.write ?? memory.write);
   const read: DropTally = {}, tokenized: DropTally = {};
   const truncated = { prompt: 0, completion: 0 };
+  const problems: string[] = [];
+  const onInvalid = ({ message }: Error) => {
+    // Without the file's name, which may be another one when the cache is read.
+    if (problems.length < PROBLEMS_KEPT) problems.push(message.slice(path.length + 1));
+  };
   let kind: RecordKind | undefined;
   const entries = readEntries(path, { columns: layoutColumns(layout) });
-  for await (const record of checkEntries(entries, { file: path, invalid, layout, dropped: read })) {
+  for await (
+    const record of checkEntries(entries, { file: path, invalid, layout, dropped: read, onInvalid })
+  ) {
     if (kind === undefined) {
       kind = record.kind;
       accept?.(kind);
@@ -129,7 +145,7 @@ async function tokenizeFile(
       countCuts(truncated, example);
     }
   }
-  const summary = { kind: kind!, dropped: { ...read, ...tokenized }, truncated };
+  const summary = { kind: kind!, dropped: { ...read, ...tokenized }, truncated, problems };
   const index = recorder.index();
   await writer?.finish(summary, index);
   const store = createTokenStore({ kind: kind!, index, readWords: memory.readWords });

@@ -1,4 +1,5 @@
 /** A share of the records that is held out of training. */
+import { hashTokens } from "../data/hash_tokens.ts";
 import { createRandom } from "../data/random.ts";
 import type { TokenizedRecord } from "../data/token_store.ts";
 import type { Examples } from "./examples.ts";
@@ -19,14 +20,14 @@ export function holdOut(
   records: Examples<TokenizedRecord>,
   { share, seed }: { share: number; seed: number },
 ): [Uint32Array, Uint32Array] {
-  const [low, high] = createRandom(seed, { stream: -1 }).state;
+  const { state } = createRandom(seed, { stream: -1 });
   const numbers = new Float64Array(records.length);
   let i = 0;
   for (const record of records) {
     const { prompt } = record;
     const completions = "chosen" in record ? [record.chosen, record.rejected] : [record.completion];
     const parts = prompt.length > 1 ? [prompt] : [prompt, ...completions];
-    numbers[i++] = hash(parts, low) * 2 ** 21 + (hash(parts, high) >>> 11);
+    numbers[i++] = hashTokens(parts, state);
   }
   const count = Math.max(1, Math.round(share * numbers.length));
   const highest = numbers.toSorted()[count - 1]!;
@@ -41,23 +42,4 @@ export function holdOut(
     );
   }
   return [all.filter((index) => numbers[index]! > highest), held];
-}
-
-/** MurmurHash3's mixing (Appleby, public domain) of token ids, to 32 bits. */
-function hash(parts: readonly Int32Array[], seed: number): number {
-  let h = seed | 0;
-  let length = 0;
-  for (const part of parts) {
-    for (const id of part) {
-      let k = Math.imul(id, 0xcc9e2d51);
-      k = Math.imul((k << 15) | (k >>> 17), 0x1b873593);
-      h ^= k;
-      h = Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64;
-    }
-    length += part.length;
-  }
-  h ^= 4 * length;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
 }

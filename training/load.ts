@@ -31,10 +31,7 @@ export async function loadModel(
   try {
     const config = parseLlamaConfig(directory.config, { name: `${path}/config.json` });
     checkTensors(llamaTensors(config), directory.tensors, { name: path });
-    const tokenizer = await readTokenizer(
-      path,
-      template === null ? {} : { chatTemplate: await readTemplate(template) },
-    );
+    const tokenizer = await loadTokenizerOf(path, { template });
     if (tokenizer.vocabularySize > config.vocabularySize) {
       throw new Error(
         `${path}: the tokenizer has ids up to ${
@@ -48,6 +45,14 @@ export async function loadModel(
     directory.close();
     throw error;
   }
+}
+
+/** Reads the tokenizer of a model's directory; `template` is a chat template's file that wins over its own. */
+export async function loadTokenizerOf(
+  path: string,
+  { template = null }: { template?: string | null } = {},
+): Promise<Tokenizer> {
+  return await readTokenizer(path, template === null ? {} : { chatTemplate: await readTemplate(template) });
 }
 
 async function readTemplate(path: string): Promise<string> {

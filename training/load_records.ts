@@ -32,6 +32,8 @@ export interface LoadedFile {
   readonly count: number;
   /** What was left out. */
   readonly dropped: DropTally;
+  /** Why the first few invalid records are, where they are skipped. */
+  readonly problems: readonly string[];
   /** Prompts and completions that were cut. */
   readonly truncated: { readonly prompt: number; readonly completion: number };
 }
@@ -42,6 +44,8 @@ export interface LoadedRecords {
   readonly examples: Examples;
   /** The same before packing, to be shown. */
   readonly tokenized: Examples<TokenizedRecord>;
+  /** All records of the files as they are there, with those that were held out, and pairs as pairs. */
+  readonly every: Examples<TokenizedRecord>;
   /** The files they come from, in order. */
   readonly files: readonly LoadedFile[];
   /** The parts of a mixture by weight; null where all records are taken. */
@@ -111,7 +115,7 @@ export async function loadRunRecords(
     throw new Error(`data.dataset_info: ${datasetInfo} would be ignored, for no source is one of its names`);
   }
   if (!isShare) return { records: trained.whole, heldOut: evaluated && limited(evaluated.whole) };
-  const [kept, out] = holdOut(trained.records, { share: held, seed: options.seed });
+  const [kept, out] = holdOut(trained.whole.every, { share: held, seed: options.seed });
   const heldOut = {
     ...trained.part(out),
     dropped: "",
@@ -126,8 +130,6 @@ async function loadSources(entries: readonly DataEntry[], options: LoadOptions):
   whole: LoadedRecords;
   /** The records with the given indices among all. */
   part: (indices: Uint32Array) => LoadedRecords;
-  /** All records as they are in the files, where `whole` may have made two of a pair. */
-  records: Examples<TokenizedRecord>;
   /** Whether a source is one of `dataset_info.json`. */
   isListed: boolean;
 }> {
@@ -164,17 +166,18 @@ async function loadSources(entries: readonly DataEntry[], options: LoadOptions):
       prompt: loaded.reduce((sum, { truncated }) => sum + truncated.prompt, 0),
       completion: loaded.reduce((sum, { truncated }) => sum + truncated.completion, 0),
     },
-    files: loaded.map(({ file, store, dropped, truncated }) => ({
+    files: loaded.map(({ file, store, dropped, truncated, problems }) => ({
       file,
+      problems,
       kind: store.kind,
       count: store.length,
       dropped,
       truncated,
     })),
     notes: loaded.flatMap(({ notes }) => notes),
+    every: viewExamples(loaded.map(({ store }) => ({ store, use: "pair" }))).tokenized,
   };
-  const records = viewExamples(loaded.map(({ store }) => ({ store, use: "pair" }))).tokenized;
-  return { whole: part(), part, records, isListed: sources.some(({ isListed }) => isListed) };
+  return { whole: part(), part, isListed: sources.some(({ isListed }) => isListed) };
 
   function part(indices?: Uint32Array): LoadedRecords {
     let first = 0;

@@ -10,6 +10,7 @@ import {
   batchSize,
   fileOutputSection,
   generationSection,
+  inspectOutputSection,
   memoryLimit,
   modelSection,
   promptDataSection,
@@ -19,6 +20,7 @@ import {
   samplingSection,
   scoreDataSection,
   sftTrainingSection,
+  shownRecords,
   trainDataSection,
   trainingSection,
 } from "./sections.ts";
@@ -41,6 +43,18 @@ const sftSchema = v.object({
   generation: samplingSection,
 });
 
+// The keys of both commands that train, so that a run's file serves as it is.
+const inspectSchema = v.object({
+  model: modelSection,
+  data: trainDataSection,
+  loss: lossSection,
+  reference: referenceSection,
+  training: trainingSection,
+  output: inspectOutputSection,
+  generation: samplingSection,
+  show: shownRecords,
+});
+
 const scoreSchema = v.object({
   model: readModelSection,
   data: scoreDataSection,
@@ -61,6 +75,8 @@ const generateSchema = v.object({
 export type TrainConfig = CamelKeys<v.InferOutput<typeof trainSchema>>;
 /** The configuration of `sft`, every default filled in. */
 export type SftConfig = CamelKeys<v.InferOutput<typeof sftSchema>>;
+/** The configuration of `inspect`, every default filled in. */
+export type InspectConfig = CamelKeys<v.InferOutput<typeof inspectSchema>>;
 /** The configuration of `score`, every default filled in. */
 export type ScoreConfig = CamelKeys<v.InferOutput<typeof scoreSchema>>;
 /** The configuration of `generate`, every default filled in. */
@@ -77,6 +93,8 @@ export interface CommandConfigs {
   train: TrainConfig;
   /** Of supervised fine-tuning. */
   sft: SftConfig;
+  /** Of looking at records. */
+  inspect: InspectConfig;
   /** Of scoring records. */
   score: ScoreConfig;
   /** Of answering prompts. */
@@ -108,6 +126,14 @@ export const COMMANDS: Readonly<Record<Command, CommandKeys>> = {
       loss: "sft has one loss, the cross-entropy of the completion; other losses are for train",
       reference: "sft compares with no reference; train does",
       "training.initial_every": "sft has no rewards to measure; train does",
+      "generation.max_tokens": SAMPLE_LENGTH,
+    },
+  },
+  inspect: {
+    schema: inspectSchema,
+    elsewhere: {
+      "data.records": "inspect reads data.train, as train does",
+      "output.file": "inspect writes to standard output",
       "generation.max_tokens": SAMPLE_LENGTH,
     },
   },

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { GenerateConfig, LossTerm, SftConfig, TrainConfig } from "./commands.ts";
+import type { GenerateConfig, InspectConfig, LossTerm, SftConfig, TrainConfig } from "./commands.ts";
 
 /** A condition on several keys: `check` sees only configurations in which the keys it `reads` are valid. */
 export interface Rule<C> {
@@ -125,6 +125,7 @@ const promptRule: Rule<GenerateConfig> = {
 export const RULES = {
   train: [...runRules, promptLengthRule, greedyRule, ...lossRules],
   sft: [...runRules, promptLengthRule, greedyRule],
+  inspect: [...runRules, promptLengthRule, greedyRule, ...lossRules] as unknown as Rule<InspectConfig>[],
   score: [promptLengthRule],
   generate: [greedyRule, promptRule],
 };

@@ -204,6 +204,15 @@ export const runOutputSection = v.object({
   sample_tokens: key("The longest such answer in tokens.", atLeastOne, 64),
 });
 
+/** The same where nothing is written. */
+export const inspectOutputSection = v.object({
+  ...runOutputSection.entries,
+  directory: key("Directory that a run would write to; not used.", orNull(text("a path")), null),
+});
+
+/** How many records are shown. */
+export const shownRecords = key("Records to show of each file, spread over it.", wholeNumber({ min: 0 }), 2);
+
 /** Where a command writes its one file. */
 export const fileOutputSection = v.object({
   file: key("File to write, as JSON lines; null writes to standard output.", orNull(text("a path")), null),
