@@ -110,7 +110,7 @@ export async function openCache(path: string): Promise<CachedTokens | null> {
   try {
     ({ size } = await Deno.stat(path));
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return null;
     throw error;
   }
   const tail = HASH_BYTES + 4;

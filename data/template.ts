@@ -31,7 +31,8 @@ export interface ChatTemplateOptions {
 /**
  * Compiles a chat template in Jinja, as models of the Hugging Face hub carry it.
  *
- * `tools` and `documents` are none, as `apply_chat_template` of `transformers` sets them by default.
+ * A turn without content that the template can't take is given to it as an empty text. `tools` and `documents` are
+ * none unless a record has them, as `apply_chat_template` of `transformers` sets them by default.
  *
  * @param source the template's text
  * @throws {Error} if the template can't be parsed; when rendering, if it refuses the messages
@@ -48,7 +49,7 @@ export interface ChatTemplateOptions {
 export function compileChatTemplate(source: string, options: ChatTemplateOptions = {}): ChatTemplate {
   const { bosToken, eosToken, variables = {} } = options;
   const template = attempt("cannot be parsed", () => new Template(source));
-  return (messages, { addGenerationPrompt, variables: ofRecord = {} }) =>
+  const render: ChatTemplate = (messages, { addGenerationPrompt, variables: ofRecord = {} }) =>
     attempt("refuses the messages", () =>
       template.render({
         tools: null,
@@ -60,6 +61,15 @@ export function compileChatTemplate(source: string, options: ChatTemplateOptions
         messages,
         add_generation_prompt: addGenerationPrompt,
       }));
+  return (messages, options) => {
+    if (messages.every(({ content }) => content !== null)) return render(messages, options);
+    try {
+      return render(messages, options);
+    } catch {
+      // Some templates ask whether a turn has no content, others take for granted that it is text.
+      return render(messages.map((message) => ({ ...message, content: message.content ?? "" })), options);
+    }
+  };
 }
 
 /**

@@ -52,14 +52,15 @@ Deno.test("readRecords reads lists of token ids from a table compressed with bro
 /** A file in memory that remembers how many of its bytes were asked for. */
 async function counted(name: string): Promise<ByteRanges & { read: number }> {
   const bytes = await Deno.readFile(fixture(name));
-  return {
+  const ranges = {
     byteLength: bytes.length,
     read: 0,
-    slice(start, end = bytes.length) {
-      this.read += end - start;
+    slice(start: number, end = bytes.length): ArrayBuffer {
+      ranges.read += end - start;
       return bytes.slice(start, end).buffer;
     },
   };
+  return ranges;
 }
 
 Deno.test("parseParquet reads the rows of one group before the next, and no other columns", async () => {
