@@ -67,8 +67,8 @@ function describeStatistics(statistics: RecordStatistics, { tokenizer, weights }
   lines.push(`end of completions: ${counts(special.end)}`);
   if (special.eosInside > 0) lines.push(`EOS inside of completions, before their end: ${special.eosInside}`);
   lines.push(
-    `duplicates: ${duplicates.records} records` +
-      (duplicates.records === 0 ? "" : ` (lines ${duplicates.lines.join(", ")}${more(duplicates)})`) +
+    `duplicates: ${duplicates.records} ${duplicates.records === 1 ? "record" : "records"}` +
+      (duplicates.records === 0 ? "" : ` (${describeLines(duplicates)})`) +
       `, ${duplicates.prompts} prompts` +
       (duplicates.contradictions === 0
         ? ""
@@ -79,8 +79,8 @@ function describeStatistics(statistics: RecordStatistics, { tokenizer, weights }
   return lines;
 }
 
-function more({ records, lines }: { records: number; lines: readonly number[] }): string {
-  return records > lines.length ? ", …" : "";
+function describeLines({ records, lines }: { records: number; lines: readonly number[] }): string {
+  return `${records === 1 ? "line" : "lines"} ${lines.join(", ")}${records > lines.length ? ", …" : ""}`;
 }
 
 function describeLabels(

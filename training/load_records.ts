@@ -67,14 +67,12 @@ export interface LoadOptions {
   /** The policy's. */
   readonly tokenizer: Tokenizer;
   /** Lengths and what becomes of records that can't be used. */
-  readonly data: ReadSettings;
+  readonly data:
+    & Pick<RunConfig["data"], "maxLength" | "maxPromptLength" | "truncate" | "invalid">
+    & Partial<Pick<RunConfig["data"], "datasetInfo" | "cache">>;
   /** Which split of a directory to take where none is named, the first that is there; default `train`. */
   readonly splits?: readonly string[];
 }
-
-type ReadSettings =
-  & Pick<RunConfig["data"], "maxLength" | "maxPromptLength" | "truncate" | "invalid">
-  & Partial<Pick<RunConfig["data"], "datasetInfo" | "cache">>;
 
 /** Files from this size on are kept in the cache that is used when none is named: reading smaller ones is quick. */
 const LEAST_CACHED_BYTES = 1 << 20;
