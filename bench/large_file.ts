@@ -1,10 +1,12 @@
 /**
- * What it takes to read a file of records that is larger than one wants in memory: time, tokens, and the process's peak.
+ * What it takes to read a file of records that is larger than one wants in memory: time, tokens, and the
+ * process's peak.
  *
  *     deno run -A bench/large_file.ts [--megabytes 500] [--model DIRECTORY]
  *
- * The file, JSON lines of the quick start's pairs, its cache and, without `--model`, the quick start's tokenizer go to a
- * temporary directory that is removed. Each reading is a process of its own. Linux only, where the peak is found.
+ * The file, JSON lines of the quick start's pairs, its cache and, without `--model`, the quick start's
+ * tokenizer go to a temporary directory that is removed. Each reading is a process of its own. Linux only,
+ * where the peak is found.
  *
  * @module
  */

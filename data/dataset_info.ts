@@ -63,12 +63,13 @@ const KNOWN_KEYS = [
 /**
  * Reads one entry of a parsed `dataset_info.json`.
  *
- * Defaults are LLaMA-Factory's: `alpaca`, with the columns `instruction`, `input` and `output`. As there, an entry
- * that has `columns` has no others than those.
+ * Defaults are LLaMA-Factory's: `alpaca`, with the columns `instruction`, `input` and `output`. As there, an
+ * entry that has `columns` has no others than those.
  *
  * @param info the parsed file
  * @param options `name`: the entry; `file`: what error messages call the file
- * @throws {Error} `dataset_info.json: "name": …` if there is no such entry, or something in it would be ignored
+ * @throws {Error} `dataset_info.json: "name": …` if there is no such entry, or something in it would be
+ * ignored
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * A number for sequences of token ids, equal for equal sequences and seeds and otherwise as good as random: two runs of
- * MurmurHash3's mixing (Appleby, public domain).
+ * A number for sequences of token ids, equal for equal sequences and seeds and otherwise as good as random:
+ * two runs of MurmurHash3's mixing (Appleby, public domain).
  *
  * @param parts sequences, of which the boundaries count too
  * @param seed two unsigned 32-bit integers; default 0, 1

@@ -16,8 +16,8 @@ const SHARD = /(?:^|\/)(\w+(?:\.\w+)*)-\d{5}-of-\d{5}(?:-[0-9a-f]+)?\.[^/]+$/;
 
 /**
  * Sorts a directory's files into splits: by the name before a shard's number, else by a keyword (`train`,
- * `training`; `validation`, `valid`, `val`, `dev`; `test`, `testing`, `eval`, `evaluation`) that stands alone in
- * the names of its directories or its own. What says nothing is `train`.
+ * `training`; `validation`, `valid`, `val`, `dev`; `test`, `testing`, `eval`, `evaluation`) that stands
+ * alone in the names of its directories or its own. What says nothing is `train`.
  *
  * @param paths the data files, relative to the directory
  * @returns the sorted paths of each split
@@ -43,7 +43,7 @@ export function hubSplits(paths: readonly string[]): { [split: string]: string[]
 
 function splitOf(path: string): string {
   const shard = SHARD.exec(path)?.[1];
-  if (shard !== undefined) return canonical(shard) ?? shard;
+  if (shard !== undefined) return shard;
   for (const name of path.split("/")) {
     for (const word of name.split(/[^A-Za-z]+/)) {
       const split = canonical(word);
@@ -51,6 +51,12 @@ function splitOf(path: string): string {
     }
   }
   return "train";
+}
+
+/** A split's files, also where it has another of its names: `dev` for `validation`. */
+export function findSplit(splits: { [split: string]: string[] }, name: string): string[] | undefined {
+  const same = Object.keys(splits).find((split) => canonical(split) === (canonical(name) ?? null));
+  return splits[name] ?? (same === undefined ? undefined : splits[same]);
 }
 
 function canonical(word: string): string | undefined {

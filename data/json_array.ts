@@ -6,8 +6,8 @@ const OPEN_LIST = 0x5b, CLOSE_LIST = 0x5d, OPEN_OBJECT = 0x7b, CLOSE_OBJECT = 0x
 /**
  * Parses a JSON array element by element as its text arrives, so that no more than one element is held.
  *
- * An element's `line` is the line on which it starts; where the first one starts on the line of the array's bracket,
- * as in a file without line breaks, it is the element's place, from 1.
+ * An element's `line` is the line on which it starts; where the first one starts on the line of the array's
+ * bracket, as in a file without line breaks, it is the element's place, from 1.
  *
  * @param chunks the file's text, of which only white space precedes the array
  * @param options `file`: the name that errors give
@@ -94,7 +94,9 @@ export async function* parseJsonArray(
   }
 }
 
-/** The line of a text, from 0, on which it stops being JSON: the first up to which it isn't just unfinished. */
+/**
+ * The line of a text, from 0, on which it stops being JSON: the first up to which it isn't just unfinished.
+ */
 function brokenLine(text: string): number {
   const lines = text.split("\n");
   for (let count = 1; count < lines.length; count++) {

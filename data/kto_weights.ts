@@ -15,7 +15,8 @@ export interface KtoWeights {
 
 /**
  * Weights of KTO's desirable and undesirable completions for a data set with so many of each: such that
- * 1 ≤ λ_D n_D / (λ_U n_U) ≤ 4/3, with one of the two weights 1 (Ethayarajh et al., arXiv 2402.01306, section 4.2).
+ * 1 ≤ λ_D n_D / (λ_U n_U) ≤ 4/3, with one of the two weights 1 (Ethayarajh et al., arXiv 2402.01306, section
+ * 4.2).
  *
  * @param counts how many completions are desirable (n_D) and undesirable (n_U)
  * @param weights λ_D and λ_U as they are set; default 1

@@ -1,6 +1,6 @@
 /**
- * Conversation turns as data sets write them: `{role, content}` with whatever a chat template reads besides, or
- * ShareGPT's `{from, value}`.
+ * Conversation turns as data sets write them: `{role, content}` with whatever a chat template reads besides,
+ * or ShareGPT's `{from, value}`.
  *
  * @module
  */
@@ -25,7 +25,9 @@ export interface MessageTags {
   roles: { readonly [name: string]: string } | null;
 }
 
-/** The role of a turn whose text is a call of a tool in JSON: it becomes the assistant's, with `tool_calls`. */
+/**
+ * The role of a turn whose text is a call of a tool in JSON: it becomes the assistant's, with `tool_calls`.
+ */
 export const FUNCTION_CALL = "function_call";
 
 /** ShareGPT's names. */
@@ -66,8 +68,8 @@ export function readMessages(
 /**
  * Reads one message.
  *
- * Keys beside role and content stay, for the chat template; those that are null go, because tables fill them in
- * where other rows have them. Content may be a list of text parts, and null where tools are called.
+ * Keys beside role and content stay, for the chat template; those that are null go, because tables fill them
+ * in where other rows have them. Content may be a list of text parts, and null where tools are called.
  *
  * @param at how error messages name the message
  * @param tags the names of its parts; by default `role` and `content`, or else ShareGPT's
@@ -181,8 +183,8 @@ export function isSameMessage(a: Message, b: Message): boolean {
 }
 
 /**
- * Reads what the chat template takes besides the messages: `tools`, a list of JSON schemas or such a list as JSON
- * text, and the entries of `chat_template_kwargs`.
+ * Reads what the chat template takes besides the messages: `tools`, a list of JSON schemas or such a list as
+ * JSON text, and the entries of `chat_template_kwargs`.
  *
  * @returns an object to spread into a record: empty if there are none
  */

@@ -16,13 +16,16 @@ export interface MixtureOrderOptions {
   seed: number;
   /** The epoch, from 0. */
   epoch: number;
-  /** Whether examples come in random order; default true. Otherwise the sources take turns, each in its own order. */
+  /**
+   * Whether examples come in random order; default true. Otherwise the sources take turns, each in its own
+   * order.
+   */
   shuffle?: boolean;
 }
 
 /**
- * How many examples an epoch draws from each source: shares in the ratio of the weights, of the largest epoch in
- * which no source has to give more examples than it has.
+ * How many examples an epoch draws from each source: shares in the ratio of the weights, of the largest
+ * epoch in which no source has to give more examples than it has.
  *
  * @throws {Error} if a weight isn't above 0, or so small that its source gives nothing
  *
@@ -57,8 +60,8 @@ export function mixtureCounts(sources: readonly MixtureSource[]): number[] {
 /**
  * The examples of a mixture's epoch, as indices, in order. They depend on nothing but the arguments.
  *
- * Each source is gone through in a random order of its own, and an epoch goes on where the last one stopped, so that
- * every example is drawn once before any is drawn again.
+ * Each source is gone through in a random order of its own, and an epoch goes on where the last one stopped,
+ * so that every example is drawn once before any is drawn again.
  */
 export function mixtureOrder(
   sources: readonly MixtureSource[],

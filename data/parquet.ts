@@ -15,7 +15,9 @@ export interface ByteRanges {
   slice(start: number, end?: number): Promise<ArrayBuffer> | ArrayBuffer;
 }
 
-/** Every column that a record form may read; others, such as embeddings or scores, are not even decompressed. */
+/**
+ * Every column that a record form may read; others, such as embeddings or scores, are not even decompressed.
+ */
 const COLUMNS = [
   ...["prompt", "chosen", "rejected", "completion", "label", "messages", "text"],
   ...["prompt_ids", "chosen_ids", "rejected_ids", "completion_ids", "tools", "chat_template_kwargs"],
@@ -24,7 +26,8 @@ const COLUMNS = [
 ];
 
 /**
- * Reads the rows of a parquet file in order; only the columns that a record may have, and one row group in memory.
+ * Reads the rows of a parquet file in order; only the columns that a record may have, and one row group in
+ * memory.
  *
  * @param bytes the file
  * @param options `file`: its name, for error messages; `columns`: further columns to read
@@ -70,8 +73,8 @@ export async function* parseParquet(
 }
 
 /**
- * A table's value as JSON would have it. Inside a cell, keys that are null go: a table gives every struct all keys
- * that any has.
+ * A table's value as JSON would have it. Inside a cell, keys that are null go: a table gives every struct
+ * all keys that any has.
  */
 function toJson(value: unknown, { isTop = false }: { isTop?: boolean } = {}): unknown {
   if (typeof value === "bigint") return Number(value);

@@ -24,10 +24,11 @@ const WANTED =
  * | `instruction`, `input`, `output`, or `chosen` and `rejected`, … | LLaMA-Factory's alpaca layout |
  * | `conversations`, or `chosen` and `rejected` as single messages, `kto_tag`, … | LLaMA-Factory's sharegpt layout |
  *
- * `tools` and `chat_template_kwargs` beside messages go to the chat template. `data/README.md` has a line of every
- * form. Keys of a pair win over the others, and keys that aren't listed are ignored, because published data sets
- * carry scores and sources beside the texts. Where a prompt is a string and a completion is a message list,
- * the prompt is the user's turn; where it's the other way round, the completion is the assistant's turn.
+ * `tools` and `chat_template_kwargs` beside messages go to the chat template. `data/README.md` has a line of
+ * every form. Keys of a pair win over the others, and keys that aren't listed are ignored, because published
+ * data sets carry scores and sources beside the texts. Where a prompt is a string and a completion is a
+ * message list, the prompt is the user's turn; where it's the other way round, the completion is the
+ * assistant's turn.
  *
  * @param value a parsed JSON value
  * @param source the file and line that error messages name

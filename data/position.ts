@@ -27,7 +27,10 @@ export interface BatchOptions {
   seed: number;
   /** Whether each epoch has its own random order; default true. */
   shuffle?: boolean;
-  /** Draws from parts of the examples by weight, see {@linkcode mixtureOrder}; null or absent takes all examples. */
+  /**
+   * Draws from parts of the examples by weight, see {@linkcode mixtureOrder}; null or absent takes all
+   * examples.
+   */
   mixture?: readonly MixtureSource[] | null;
 }
 

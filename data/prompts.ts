@@ -12,7 +12,8 @@ export type Prompt = string | readonly Message[];
  * Reads prompts from a file: objects with a `prompt`, which is text or a list of messages.
  *
  * @param path JSON lines or a JSON array, plain or gzipped, or parquet.
- * @throws {Error} `prompts.jsonl:17: …` for an entry without a prompt, or if the file can't be read or is empty.
+ * @throws {Error} `prompts.jsonl:17: …` for an entry without a prompt, or if the file can't be read or is
+ * empty.
  */
 export async function readPrompts(path: string): Promise<Prompt[]> {
   const prompts: Prompt[] = [];

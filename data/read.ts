@@ -13,7 +13,8 @@ import type { RecordKind } from "./records.ts";
 export const RECORD_FILE = /\.(jsonl?(\.gz)?|parquet)$/;
 
 /**
- * Reads the values of a `.jsonl`, `.json` or `.parquet` file one at a time; the first two may be compressed (`.gz`).
+ * Reads the values of a `.jsonl`, `.json` or `.parquet` file one at a time; the first two may be compressed
+ * (`.gz`).
  *
  * @param path the file
  * @param options `columns`: further columns of a table to read
@@ -40,8 +41,8 @@ export async function* readEntries(
  * Reads and checks all records of a `.jsonl`, `.json` or `.parquet` file.
  *
  * @param path the file
- * @param options the kind of record that is wanted, what to leave out, and the records' layout where their keys don't
- * say it
+ * @param options the kind of record that is wanted, what to leave out, and the records' layout where their
+ * keys don't say it
  * @returns the records, and a count of those left out
  * @throws {RecordError} `pairs.jsonl:17: …` for a record that can't be used, unless `invalid` is `skip`
  * @throws {Error} if the file can't be read, isn't JSON, or no record is left

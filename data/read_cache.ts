@@ -1,8 +1,9 @@
 /**
- * Files of tokenized records, so that a data set is tokenized once. This module does file I/O and uses `Deno.*`.
+ * Files of tokenized records, so that a data set is tokenized once. This module does file I/O and uses
+ * `Deno.*`.
  *
- * A file holds, in this order: eight bytes that name the format; the words of all records (32 bits, little-endian);
- * the index; a JSON object; its length in 32 bits; SHA-256 of everything before.
+ * A file holds, in this order: eight bytes that name the format; the words of all records (32 bits,
+ * little-endian); the index; a JSON object; its length in 32 bits; SHA-256 of everything before.
  *
  * @module
  */
@@ -179,4 +180,21 @@ function readBytes(path: string, start: number, count: number): Uint8Array<Array
 
 function bytesOf(words: Int32Array | Uint32Array): Uint8Array {
   return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+}
+
+/**
+ * `$XDG_CACHE_HOME/tr-align` or `~/.cache/tr-align`; null where the environment names neither, or can't be
+ * read.
+ */
+export function defaultCacheDirectory(): string | null {
+  try {
+    const [cache, home] = [
+      Deno.env.get("XDG_CACHE_HOME"),
+      Deno.env.get("HOME") ?? Deno.env.get("USERPROFILE"),
+    ];
+    if (cache) return `${cache}/tr-align`;
+    return home ? `${home}/.cache/tr-align` : null;
+  } catch {
+    return null;
+  }
 }

@@ -1,12 +1,12 @@
 /**
- * What a user points at, a file, a directory or a name in `dataset_info.json`, to files of records. This module does
- * file I/O and uses `Deno.*`.
+ * What a user points at, a file, a directory or a name in `dataset_info.json`, to files of records. This
+ * module does file I/O and uses `Deno.*`.
  *
  * @module
  */
 import { parseDatasetInfo } from "./dataset_info.ts";
 import { isJsonObject } from "./fields.ts";
-import { hubSplits } from "./hub_splits.ts";
+import { findSplit, hubSplits } from "./hub_splits.ts";
 import type { LlamaFactoryLayout } from "./llama_factory.ts";
 import { openFile, RECORD_FILE } from "./read.ts";
 
@@ -46,13 +46,14 @@ const DESCRIPTIONS = [
 /**
  * Finds the files of each source.
  *
- * A directory, such as a data set downloaded from the Hugging Face hub, is searched for record files, and those of one
- * split are taken: the one that the entry names, or else the first of `splits` that is there. A name in
+ * A directory, such as a data set downloaded from the Hugging Face hub, is searched for record files, and
+ * those of one split are taken: the one that the entry names, or else the first of `splits` that is there. A
+ * name in
  * `dataset_info.json` stands for the file that its entry gives, in the layout that it describes.
  *
  * @param entries as the user gives them
- * @param options `datasetInfo`: path of a `dataset_info.json`; `splits`: which split of a directory to take where none
- * is named, default `train`
+ * @param options `datasetInfo`: path of a `dataset_info.json`; `splits`: which split of a directory to take
+ * where none is named, default `train`
  * @throws {Error} if there is no such path, split or entry, or a setting would be ignored
  */
 export async function resolveSources(
@@ -93,8 +94,8 @@ async function findFiles(
         `.parquet`,
     );
   }
-  const taken = split ?? splits.find((name) => names.includes(name));
-  const files = taken === undefined ? undefined : all[taken];
+  const taken = split ?? splits.find((name) => findSplit(all, name) !== undefined);
+  const files = taken === undefined ? undefined : findSplit(all, taken);
   if (files === undefined) {
     throw new Error(
       `${path}: there is no split ${split ?? splits.join(" or ")}; it has ${

@@ -1,6 +1,6 @@
 /**
- * A file of records to token ids: read, checked and tokenized one record at a time, or taken from the cache. This module
- * does file I/O and uses `Deno.*`.
+ * A file of records to token ids: read, checked and tokenized one record at a time, or taken from the cache.
+ * This module does file I/O and uses `Deno.*`.
  *
  * @module
  */
@@ -62,9 +62,10 @@ export const KIND_NAMES: { readonly [kind in RecordKind]: string } = {
 /**
  * Reads and tokenizes a file of records of one kind.
  *
- * No more than one record (of parquet: one row group) is held as text. With a cache, the tokens go to a file, whose
- * name is a hash of the records' bytes, the tokenizer and the options, and are read from there when they are needed; a
- * file that is already there is checked and used. So memory stays at 16 bytes a record, whatever the file's size.
+ * No more than one record (of parquet: one row group) is held as text. With a cache, the tokens go to a
+ * file, whose name is a hash of the records' bytes, the tokenizer and the options, and are read from there
+ * when they are needed; a file that is already there is checked and used. So memory stays at 16 bytes a
+ * record, whatever the file's size.
  *
  * @throws {RecordError} `pairs.jsonl:17: …` for a record that can't be used, unless `invalid` is `skip`
  * @throws {Error} if the file can't be read, mixes kinds, or has no usable record

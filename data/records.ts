@@ -15,7 +15,9 @@ export interface Message {
   readonly [key: string]: unknown;
 }
 
-/** Further variables of the chat template for one record: `tools`, and the entries of `chat_template_kwargs`. */
+/**
+ * Further variables of the chat template for one record: `tools`, and the entries of `chat_template_kwargs`.
+ */
 export type TemplateVariables = { readonly [name: string]: unknown };
 
 /** The ways in which a record's sequences can be written, by the name of the form. */

@@ -24,7 +24,10 @@ export interface LengthSummary {
   p99: number;
   /** The longest. */
   longest: number;
-  /** How many of each length range `[from, to)`; ranges are equally wide, but for the last, which may have no end. */
+  /**
+   * How many of each length range `[from, to)`; ranges are equally wide, but for the last, which may have no
+   * end.
+   */
   histogram: { from: number; to: number; count: number }[];
 }
 

@@ -33,7 +33,8 @@ export function countDropped(tally: DropTally): number {
 }
 
 /**
- * Says in one line per reason what was left out; an empty string if nothing was. With `file`, each line names it.
+ * Says in one line per reason what was left out; an empty string if nothing was. With `file`, each line
+ * names it.
  *
  * @example
  * ```ts

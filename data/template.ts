@@ -7,8 +7,8 @@ import { Template } from "@huggingface/jinja";
 import type { Message, TemplateVariables } from "./records.ts";
 
 /**
- * Renders a conversation, with the opening of the assistant's next turn if `addGenerationPrompt`; `variables` are
- * the record's own and win over the template's.
+ * Renders a conversation, with the opening of the assistant's next turn if `addGenerationPrompt`;
+ * `variables` are the record's own and win over the template's.
  */
 export type ChatTemplate = (
   messages: readonly Message[],
@@ -31,8 +31,9 @@ export interface ChatTemplateOptions {
 /**
  * Compiles a chat template in Jinja, as models of the Hugging Face hub carry it.
  *
- * A turn without content that the template can't take is given to it as an empty text. `tools` and `documents` are
- * none unless a record has them, as `apply_chat_template` of `transformers` sets them by default.
+ * A turn without content that the template can't take is given to it as an empty text. `tools` and
+ * `documents` are none unless a record has them, as `apply_chat_template` of `transformers` sets them by
+ * default.
  *
  * @param source the template's text
  * @throws {Error} if the template can't be parsed; when rendering, if it refuses the messages

@@ -1,5 +1,6 @@
 /**
- * Tokenized records in little memory: all token ids in one sequence of words, four numbers a record beside it.
+ * Tokenized records in little memory: all token ids in one sequence of words, four numbers a record beside
+ * it.
  *
  * @module
  */
@@ -33,7 +34,10 @@ export interface TokenStore {
   at(index: number): TokenizedRecord;
 }
 
-/** Numbers a record in the index: line, prompt tokens, completion tokens, and a second completion's or the label. */
+/**
+ * Numbers a record in the index: line, prompt tokens, completion tokens, and a second completion's or the
+ * label.
+ */
 export const INDEX_WORDS = 4;
 /** Words before a record's ids: how many tokens were cut from prompt, completion and second completion. */
 const CUT_WORDS = 3;

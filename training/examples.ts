@@ -4,7 +4,10 @@ import type { TokenizedCompletion, TokenizedPair } from "../data/tokenize.ts";
 import type { TokenizedRecord, TokenStore } from "../data/token_store.ts";
 import { completionExamples, pairExamples, type TrainingExample } from "./records.ts";
 
-/** Examples by index; an array is one, and one that reads each example from a file when it is asked for another. */
+/**
+ * Examples by index; an array is one, and one that reads each example from a file when it is asked for
+ * another.
+ */
 export interface Examples<E = TrainingExample> extends Iterable<E> {
   /** How many there are. */
   readonly length: number;
@@ -100,14 +103,16 @@ export function listOf<E>(
   };
 }
 
-/** What of a record an example takes: all of it, or one side of a pair, with its label or as a demonstration. */
+/**
+ * What of a record an example takes: all of it, or one side of a pair, with its label or as a demonstration.
+ */
 type Side = "all" | "chosen" | "desirable" | "undesirable";
 
 /**
  * The record and the side of it that a part's example is.
  *
- * Where a pair becomes two examples, its sides are kept apart, so that a completion that follows another in a batch
- * belongs to another prompt also without shuffling: KTO's KL estimate needs that.
+ * Where a pair becomes two examples, its sides are kept apart, so that a completion that follows another in
+ * a batch belongs to another prompt also without shuffling: KTO's KL estimate needs that.
  */
 function locate({ store, records, use }: ExamplePart, index: number): { record: number; side: Side } {
   const count = records?.length ?? store.length;

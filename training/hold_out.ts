@@ -7,10 +7,10 @@ import type { Examples } from "./examples.ts";
 /**
  * Chooses the records to hold out, at random by the seed.
  *
- * Records with the same prompt stay together, for what is learned from one of them would show on the others: each prompt
- * gets a random number from the seed and its tokens, and the lowest are held out until the share is reached. Where a
- * prompt is at most one token, as of demonstrations of plain text, the completions count as well. The choice depends
- * neither on the order of the records nor on the files that they are in.
+ * Records with the same prompt stay together, for what is learned from one of them would show on the others:
+ * each prompt gets a random number from the seed and its tokens, and the lowest are held out until the share
+ * is reached. Where a prompt is at most one token, as of demonstrations of plain text, the completions count
+ * as well. The choice depends neither on the order of the records nor on the files that they are in.
  *
  * @param options.share How many of all records, above 0 and below 1.
  * @returns The indices to train on, and those held out.

@@ -1,7 +1,9 @@
 /**
- * Reads a run's records: sources, tokens, mixture, and what is held out. This module does file I/O and uses `Deno.*`.
+ * Reads a run's records: sources, tokens, mixture, and what is held out. This module does file I/O and uses
+ * `Deno.*`.
  */
 import { mixtureCounts, type MixtureSource } from "../data/mixture.ts";
+import { defaultCacheDirectory } from "../data/read_cache.ts";
 import { type DataEntry, resolveSources } from "../data/read_sources.ts";
 import { type FileTokens, KIND_NAMES, readTokens, type ReadTokensOptions } from "../data/read_tokens.ts";
 import type { RecordKind } from "../data/records.ts";
@@ -74,7 +76,10 @@ export interface LoadOptions {
   readonly splits?: readonly string[];
 }
 
-/** Files from this size on are kept in the cache that is used when none is named: reading smaller ones is quick. */
+/**
+ * Files from this size on are kept in the cache that is used when none is named: reading smaller ones is
+ * quick.
+ */
 const LEAST_CACHED_BYTES = 1 << 20;
 
 /**
@@ -115,7 +120,7 @@ export async function loadRunRecords(
   if (!isShare) return { records: trained.whole, heldOut: evaluated && limited(evaluated.whole) };
   const [kept, out] = holdOut(trained.whole.every, { share: held, seed: options.seed });
   const heldOut = {
-    ...trained.part(out),
+    ...trained.part(out, { isMixed: false }),
     dropped: "",
     droppedCount: 0,
     truncated: { prompt: 0, completion: 0 },
@@ -126,8 +131,8 @@ export async function loadRunRecords(
 async function loadSources(entries: readonly DataEntry[], options: LoadOptions): Promise<{
   /** All records. */
   whole: LoadedRecords;
-  /** The records with the given indices among all. */
-  part: (indices: Uint32Array) => LoadedRecords;
+  /** The records with the given indices among all; `isMixed`: whether weights apply, default true. */
+  part: (indices: Uint32Array, options?: { isMixed: boolean }) => LoadedRecords;
   /** Whether a source is one of `dataset_info.json`. */
   isListed: boolean;
 }> {
@@ -177,7 +182,7 @@ async function loadSources(entries: readonly DataEntry[], options: LoadOptions):
   };
   return { whole: part(), part, isListed: sources.some(({ isListed }) => isListed) };
 
-  function part(indices?: Uint32Array): LoadedRecords {
+  function part(indices?: Uint32Array, { isMixed = true } = {}): LoadedRecords {
     let first = 0;
     const parts = loaded.map(({ store, file, source }): ExamplePart & { source: number } => {
       const own = indices?.filter((index) => index >= first && index < first + store.length)
@@ -197,7 +202,7 @@ async function loadSources(entries: readonly DataEntry[], options: LoadOptions):
     if (counts.every((count) => count === 0)) {
       throw new Error(`${names.join(", ")}: no record is left: ${dropped.replaceAll("\n", "; ")}`);
     }
-    return { ...viewExamples(parts), ...common, mixture: mixtureOf(counts) };
+    return { ...viewExamples(parts), ...common, mixture: isMixed ? mixtureOf(counts) : null };
   }
 
   function mixtureOf(counts: readonly number[]): MixtureSource[] | null {
@@ -238,20 +243,6 @@ function cacheOf(setting: string | null): NonNullable<ReadTokensOptions["cache"]
   if (setting !== "auto") return { directory: setting.replace(/\/+$/, "") };
   const directory = defaultCacheDirectory();
   return directory === null ? null : { directory, leastBytes: LEAST_CACHED_BYTES };
-}
-
-/** `$XDG_CACHE_HOME/tr-align` or `~/.cache/tr-align`; null where the environment names neither, or can't be read. */
-function defaultCacheDirectory(): string | null {
-  try {
-    const [cache, home] = [
-      Deno.env.get("XDG_CACHE_HOME"),
-      Deno.env.get("HOME") ?? Deno.env.get("USERPROFILE"),
-    ];
-    if (cache) return `${cache}/tr-align`;
-    return home ? `${home}/.cache/tr-align` : null;
-  } catch {
-    return null;
-  }
 }
 
 function limitRecords(records: LoadedRecords, count: number): LoadedRecords {

@@ -7,8 +7,8 @@
 import * as v from "valibot";
 
 /**
- * How a value is written on the command line: as it stands, as a list of such, as it stands unless it is a mapping,
- * alone for true, or as YAML.
+ * How a value is written on the command line: as it stands, as a list of such, as it stands unless it is a
+ * mapping, alone for true, or as YAML.
  */
 export type Form = "text" | "texts" | "source" | "switch" | "yaml";
 

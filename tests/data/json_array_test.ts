@@ -12,6 +12,7 @@ function parse(text: string, { size = text.length } = {}) {
 
 const VALUES = [
   { text: 'a "quoted" [bracket] {brace}, \\ and é🙂', list: [1, [2, { b: null }], []], empty: {} },
+  'a 5" pipe [{',
   "text",
   -1.5e3,
   [[], [[]]],

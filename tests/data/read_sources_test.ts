@@ -29,6 +29,7 @@ Deno.test("hubSplits sorts files as the hub does", () => {
     ["TEST.jsonl", "test"],
     ["data/train-00001-of-00002.parquet", "train"],
     ["data/test_prefs-00000-of-00001.parquet", "test_prefs"],
+    ["data/dev-00000-of-00001.parquet", "dev"],
     ["data/train_sft-00000-of-00003.parquet", "train_sft"],
   ];
   for (const [path, split] of splits) assertEquals(hubSplits([path]), { [split]: [path] });
@@ -56,7 +57,13 @@ Deno.test("resolveSources takes a split's files of a directory in order, and no 
     (await resolveSources([entry], { splits }))[0]!.files.map((file) => file.slice(root.length + 1));
   const test = ["data/test-00000-of-00001.parquet"];
   assertEquals(await filesOf({ path: `${root}/`, split: "test" }), test);
+  assertEquals(await filesOf({ path: root, split: "eval" }), test);
   assertEquals(await filesOf(root, ["validation", "test"]), test);
+  const dev = await directoryOf({ "dev-00000-of-00001.jsonl": "", "other_sft-00000-of-00001.jsonl": "" });
+  assertEquals(
+    (await resolveSources([dev], { splits: ["validation", "test"] }))[0]!.files,
+    [`${dev}/dev-00000-of-00001.jsonl`],
+  );
 });
 
 Deno.test("resolveSources says what a directory has where it can't take it", async () => {

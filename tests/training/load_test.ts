@@ -214,6 +214,16 @@ Deno.test("loadRunRecords holds out pairs whole where a loss takes each as two e
   assertEquals(new Set(lines).size, 2);
 });
 
+Deno.test("loadRunRecords mixes what is trained on, not what is held out", async () => {
+  const { paths } = await load("pairs", repeated(20), [{ ...pair, prompt_ids: [6, 6] }]);
+  const { data } = tinyConfig(files);
+  const train = paths.map((path) => ({ path, weight: 1 }));
+  const options = { wanted: "pairs", tokenizer, seed: 0 } as const;
+  const { records, heldOut } = await loadRunRecords({ ...data, train, eval: 0.05 }, options);
+  assertEquals(heldOut!.mixture, null);
+  assertEquals(records.mixture!.map(({ count }) => count), [38, 1]);
+});
+
 Deno.test("loadRunRecords goes by the completions where there is no prompt", async () => {
   const texts = Array.from({ length: 10 }, (_, i) => ({ prompt_ids: [5], completion_ids: [i + 5, 6] }));
   const { paths } = await load("demonstrations", texts);
