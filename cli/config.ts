@@ -20,6 +20,7 @@ export type {
   CommandConfigs,
   ExportConfig,
   GenerateConfig,
+  InspectConfig,
   LossTerm,
   ReferenceConfig,
   ScoreConfig,

@@ -1,5 +1,6 @@
 /** What a run prints about itself before it starts. */
 import { describeExample } from "../data/inspect.ts";
+import { mixtureCounts } from "../data/mixture.ts";
 import { sizeOf } from "../kernels/tensor.ts";
 import { countTrained } from "../models/lora/layout.ts";
 import type { PreparedRun } from "../training/prepare.ts";
@@ -39,7 +40,7 @@ export function describeRun(run: PreparedRun, { color }: { color: boolean }): st
       `${training.steps} of ${training.batchSize * training.accumulate} records` +
       (training.accumulate > 1 ? ` (${training.accumulate} micro-batches of ${training.batchSize})` : "") +
       `, ${
-        (training.steps * training.batchSize * training.accumulate / records.examples.length).toFixed(2)
+        (training.steps * training.batchSize * training.accumulate / epochRecords(records)).toFixed(2)
       } epochs`,
     ],
     ["shapes", plan.shapes.map(({ rows, slots }) => `${rows} rows, ${slots} completion tokens`).join("; ")],
@@ -54,7 +55,7 @@ export function describeRun(run: PreparedRun, { color }: { color: boolean }): st
     ...warnings,
     "",
     "One record as the model sees it:",
-    describeExample(records.tokenized[0]!, model.tokenizer, { color }),
+    describeExample(records.tokenized.at(0)!, model.tokenizer, { color }),
     "",
   ].join("\n");
 }
@@ -81,11 +82,18 @@ function describeLoss({ loss, config }: PreparedRun): string {
   return settings?.join(" + ") ?? loss.name;
 }
 
-function describeRecords({ examples, dropped, truncated }: PreparedRun["records"]): string {
+/** How many records a pass over the data takes. */
+function epochRecords({ examples, mixture }: PreparedRun["records"]): number {
+  if (mixture === null) return examples.length;
+  return mixtureCounts(mixture).reduce((sum, count) => sum + count, 0);
+}
+
+function describeRecords({ examples, dropped, truncated, mixture }: PreparedRun["records"]): string {
   const cut = truncated.prompt + truncated.completion > 0
     ? `; cut to length: ${truncated.prompt} prompts, ${truncated.completion} completions`
     : "";
-  return `${examples.length} kept${cut}${dropped === "" ? "" : `\n${dropped}`}`;
+  const drawn = mixture === null ? "" : `; drawn in every epoch: ${mixtureCounts(mixture).join(" + ")}`;
+  return `${examples.length} kept${drawn}${cut}${dropped === "" ? "" : `\n${dropped}`}`;
 }
 
 function describeReference({ strategy, referenceUpdates, config }: PreparedRun): string {

@@ -4,9 +4,11 @@
  * @module
  */
 import type { Device } from "../kernels/device.ts";
-import { loadModel, loadRecords } from "../training/load.ts";
+import { loadModel } from "../training/load.ts";
+import { loadRecords } from "../training/load_records.ts";
 import { longestSequence } from "../training/plan.ts";
-import type { TrainingExample } from "../training/records.ts";
+import { describeRecords } from "../training/checks.ts";
+import { type Examples, sizesOf } from "../training/examples.ts";
 import { scoreRecords } from "../training/scorer.ts";
 import { configHelp, loadConfig } from "./config.ts";
 import { openDevice } from "./device.ts";
@@ -17,8 +19,10 @@ import { createProgress } from "./progress.ts";
 
 const HELP = `deno task score [score.yaml] [--key value …]
 
-Writes one JSON object a record: { "chosen": { "logp": …, "token_logps": […] }, "rejected": { … } } for a pair,
-{ "completion": { … } } for any other record. Log-probs are natural logarithms, summed over the completion's tokens.
+Writes one JSON object a record: { "line": …, "chosen": { "logp": …, "token_logps": […] }, "rejected": { … } } for a
+pair, { "line": …, "completion": { … } } for any other record. Log-probs are natural logarithms, summed over the
+completion's tokens. "line" is the record's line (or row) in its file, so that records that were left out shift nothing;
+where there are several files, "file" is before it.
 `;
 
 /** Runs the command. */
@@ -32,11 +36,12 @@ export async function score(args: readonly string[]): Promise<void> {
   const { data, batchSize, memoryLimit } = config;
   const model = await loadModel(config.model.path, { template: data.template });
   try {
-    const { examples, dropped } = await loadRecords(data.records, {
+    const { examples, dropped, notes } = await loadRecords(data.records, {
       wanted: "any",
       tokenizer: model.tokenizer,
       data,
     });
+    for (const note of notes) console.error(`warning: ${note}`);
     if (dropped !== "") console.error(dropped);
     checkLengths(examples, { path: config.model.path, maxPositions: model.config.maxPositions });
     const lines = await createLinesFile(config.output.file);
@@ -54,7 +59,8 @@ export async function score(args: readonly string[]): Promise<void> {
           { logp, tokenLogps },
           i,
         ) => [names[i]!, { logp, token_logps: tokenLogps }]);
-        lines.write(Object.fromEntries(entries));
+        const { line, file } = examples.at(step)!;
+        lines.write({ ...(file === undefined ? {} : { file }), line, ...Object.fromEntries(entries) });
         progress.update({ step: ++step, total: examples.length });
       }
       await lines.finish();
@@ -70,17 +76,19 @@ export async function score(args: readonly string[]): Promise<void> {
 
 // Unlike training, scoring takes any max_length, as long as the records themselves fit.
 function checkLengths(
-  examples: readonly TrainingExample[],
+  examples: Examples,
   { path, maxPositions }: { path: string; maxPositions: number },
 ): void {
-  const tooLong = examples.find((example) => longestSequence([example]) > maxPositions);
-  if (tooLong === undefined) return;
-  throw new Error(
-    `the record on line ${tooLong.line} has ${
-      longestSequence([tooLong])
-    } tokens, but ${path} reads at most ` +
-      `${maxPositions} (max_position_embeddings); set data.max_length to cut it`,
-  );
+  for (let i = 0; i < examples.length; i++) {
+    const length = longestSequence([sizesOf(examples, i)]);
+    if (length <= maxPositions) continue;
+    throw new Error(
+      `${
+        describeRecords([examples.at(i)!])
+      } has ${length} tokens, but ${path} reads at most ${maxPositions} ` +
+        `(max_position_embeddings); set data.max_length to cut it`,
+    );
+  }
 }
 
 if (import.meta.main) await runCommand(() => score(Deno.args));

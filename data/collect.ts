@@ -1,5 +1,6 @@
 import { RecordError, refuseRecord } from "./fields.ts";
 import type { JsonEntry } from "./json_stream.ts";
+import type { LlamaFactoryLayout } from "./llama_factory.ts";
 import { parseRecord } from "./parse_record.ts";
 import type { PairedRecord, RecordKind, RecordKinds } from "./records.ts";
 import { describeDropped, type DropTally, tallyDrop } from "./tally.ts";
@@ -12,6 +13,8 @@ export interface CollectOptions<K extends RecordKind> {
   invalid?: "throw" | "skip";
   /** Whether pairs whose completions are equal are kept; default false, for they carry no preference. */
   keepIdentical?: boolean;
+  /** How the records are laid out, where their keys don't say it. */
+  layout?: LlamaFactoryLayout | null;
 }
 
 /** Records that can be used, and a count of the others. */
@@ -38,10 +41,29 @@ const WANTED: { [kind in RecordKind]: string } = {
  */
 export async function collectRecords<K extends RecordKind = RecordKind>(
   entries: AsyncIterable<JsonEntry> | Iterable<JsonEntry>,
-  { file, kind, invalid = "throw", keepIdentical = false }: CollectOptions<K> & { file: string },
+  options: CollectOptions<K> & { file: string },
 ): Promise<CollectedRecords<K>> {
-  const records: RecordKinds[K][] = [];
   const dropped: DropTally = {};
+  const records = await Array.fromAsync(checkEntries(entries, { ...options, dropped }));
+  return { records, dropped };
+}
+
+/**
+ * Checks the entries of a file one at a time, for files that are larger than memory.
+ *
+ * @param entries as {@linkcode parseJsonStream} yields them
+ * @param options as for {@linkcode collectRecords}; `dropped` is where to count what is left out,
+ * `onInvalid` is told why a record is skipped
+ * @throws {RecordError} for a record that can't be used, unless `invalid` is `skip`
+ * @throws {Error} at the end if there was no record
+ */
+export async function* checkEntries<K extends RecordKind = RecordKind>(
+  entries: AsyncIterable<JsonEntry> | Iterable<JsonEntry>,
+  { file, kind, invalid = "throw", keepIdentical = false, layout = null, dropped, onInvalid }:
+    & CollectOptions<K>
+    & { file: string; dropped: DropTally; onInvalid?: (error: RecordError) => void },
+): AsyncGenerator<RecordKinds[K]> {
+  let isEmpty = true;
   for await (const entry of entries) {
     const record = parse(entry);
     if (record === undefined) {
@@ -49,26 +71,27 @@ export async function collectRecords<K extends RecordKind = RecordKind>(
     } else if (!keepIdentical && record.kind === "paired" && isIdentical(record)) {
       tallyDrop(dropped, "chosen equals rejected", entry.line);
     } else {
-      records.push(record);
+      isEmpty = false;
+      yield record;
     }
   }
-  if (records.length === 0) {
+  if (isEmpty) {
     const reasons = describeDropped(dropped).replaceAll("\n", "; ");
     throw new Error(`${file}: no usable record is left: ${reasons}`);
   }
-  return { records, dropped };
 
   function parse({ line, value }: JsonEntry): RecordKinds[K] | undefined {
     const source = { file, line };
     try {
-      const record = parseRecord(value, source);
+      const record = parseRecord(value, source, { layout });
       if (kind !== undefined && record.kind !== kind) {
         return refuseRecord(source, `the record is ${WANTED[record.kind]}; wanted ${WANTED[kind]}`);
       }
       return record as RecordKinds[K];
     } catch (error) {
-      if (invalid === "skip" && error instanceof RecordError) return undefined;
-      throw error;
+      if (invalid !== "skip" || !(error instanceof RecordError)) throw error;
+      onInvalid?.(error);
+      return undefined;
     }
   }
 }

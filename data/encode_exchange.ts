@@ -1,11 +1,16 @@
-import type { Message } from "./records.ts";
+import type { Message, TemplateVariables } from "./records.ts";
 import { renderExchange } from "./template.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /** A prompt and the completions that share it, all in one form. */
 export type Exchange =
   | { form: "text"; prompt: string; completions: readonly string[] }
-  | { form: "messages"; prompt: readonly Message[]; completions: readonly (readonly Message[])[] }
+  | {
+    form: "messages";
+    prompt: readonly Message[];
+    completions: readonly (readonly Message[])[];
+    variables?: TemplateVariables;
+  }
   | { form: "ids"; prompt: Int32Array; completions: readonly Int32Array[] };
 
 /** A prompt's token ids and those of the completions that follow it; any of them can be empty. */
@@ -54,7 +59,7 @@ export function encodeExchange(
 }
 
 function renderTexts(
-  { prompt, completions }: Extract<Exchange, { form: "messages" }>,
+  { prompt, completions, variables = {} }: Extract<Exchange, { form: "messages" }>,
   { chatTemplate }: Tokenizer,
 ): { prompt: string; completions: string[] } {
   if (chatTemplate === null) {
@@ -63,7 +68,9 @@ function renderTexts(
         `tokenizer_config.json, a chat_template.jinja file or the chatTemplate option) or write the records as text`,
     );
   }
-  const rendered = completions.map((completion) => renderExchange(chatTemplate, { prompt, completion }));
+  const rendered = completions.map((completion) =>
+    renderExchange(chatTemplate, { prompt, completion, variables })
+  );
   return { prompt: rendered[0]?.prompt ?? "", completions: rendered.map(({ completion }) => completion) };
 }
 

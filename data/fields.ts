@@ -1,5 +1,3 @@
-import type { Message } from "./records.ts";
-
 /** Where a record comes from, for error messages. */
 export interface RecordSource {
   /** The file's name as the user gave it. */
@@ -37,51 +35,16 @@ export function describeValue(value: unknown): string {
   return `${value}`;
 }
 
+/** Whether a key is there with a value; published data sets write null or an empty string for nothing. */
+export function isGiven(object: JsonObject, key: string): boolean {
+  return object[key] !== undefined && object[key] !== null && object[key] !== "";
+}
+
 /** Reads a string. */
 export function readText(object: JsonObject, key: string, source: RecordSource): string {
   const value = object[key];
   if (typeof value === "string") return value;
   return refuseRecord(source, `"${key}" is ${describeValue(value)}; wanted a string`);
-}
-
-/** Reads a list of `{role, content}`, which may be empty. */
-export function readMessages(object: JsonObject, key: string, source: RecordSource): Message[] {
-  const value = object[key];
-  if (!Array.isArray(value)) {
-    return refuseRecord(
-      source,
-      `"${key}" is ${describeValue(value)}; wanted a list of {role, content} messages`,
-    );
-  }
-  return value.map((message: unknown, index) => {
-    const at = `"${key}"[${index}]`;
-    if (!isJsonObject(message)) {
-      return refuseRecord(source, `${at} is ${describeValue(message)}; wanted a message {role, content}`);
-    }
-    const { role, content } = message;
-    if (typeof role !== "string" || role === "") {
-      return refuseRecord(source, `${at}.role is ${describeValue(role)}; wanted a role such as "user"`);
-    }
-    if (typeof content !== "string") {
-      return refuseRecord(source, `${at}.content is ${describeValue(content)}; wanted a string`);
-    }
-    return { role, content };
-  });
-}
-
-/** Reads a string or a list of messages. */
-export function readTextOrMessages(
-  object: JsonObject,
-  key: string,
-  source: RecordSource,
-): string | Message[] {
-  const value = object[key];
-  if (typeof value === "string") return value;
-  if (Array.isArray(value)) return readMessages(object, key, source);
-  return refuseRecord(
-    source,
-    `"${key}" is ${describeValue(value)}; wanted a string or a list of {role, content} messages`,
-  );
 }
 
 /** Reads a list of token ids, which may be empty. */
@@ -109,24 +72,4 @@ export function requireCompletion<T extends { readonly length: number }>(
 ): T {
   if (completion.length > 0) return completion;
   return refuseRecord(source, `"${key}" is empty; wanted a completion of at least one token`);
-}
-
-/** Requires a completion of assistant messages that say something. */
-export function requireAssistant(
-  messages: readonly Message[],
-  key: string,
-  source: RecordSource,
-): readonly Message[] {
-  requireCompletion(messages, key, source);
-  for (const { role, content } of messages) {
-    if (role !== "assistant") {
-      refuseRecord(
-        source,
-        `"${key}" holds a message of role "${role}" in its completion; wanted only "assistant", ` +
-          `because every token of a completion is trained on`,
-      );
-    }
-    requireCompletion(content, key, source);
-  }
-  return messages;
 }

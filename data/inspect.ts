@@ -3,7 +3,7 @@ import type { Tokenizer } from "./tokenizer.ts";
 
 /** How {@linkcode describeExample} writes. */
 export interface DescribeOptions {
-  /** Whether to colour the parts with ANSI escapes; default false. */
+  /** Whether to colour the parts with ANSI escapes, special tokens inverted; default false. */
   color?: boolean;
 }
 
@@ -16,6 +16,7 @@ const COLORS: { [part in Part]: string } = {
   completion: "\x1b[36m",
 };
 const RESET = "\x1b[0m";
+const [INVERT, REVERT] = ["\x1b[7m", "\x1b[27m"];
 /** Tokens to show on either side of the boundary. */
 const CONTEXT = 3;
 
@@ -55,7 +56,14 @@ export function describeExample(
     return `--- ${part}: ${facts.filter((fact) => fact !== "").join(", ")} ---`;
   }
   function paint(part: Part, text: string): string {
-    return color ? `${COLORS[part]}${text}${RESET}` : text;
+    return color ? `${COLORS[part]}${invertSpecial(text)}${RESET}` : text;
+  }
+  function invertSpecial(text: string): string {
+    const present = [prompt, ...completions.map(([, ids]) => ids)].flatMap((ids) => [...ids])
+      .filter((id) => tokenizer.specialIds.has(id));
+    const names = [...new Set(present)].map((id) => tokenizer.tokenText(id));
+    const pattern = names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
+    return names.length === 0 ? text : text.replace(new RegExp(pattern, "g"), `${INVERT}$&${REVERT}`);
   }
   function cutCount(part: Part): string {
     return cut[part] ? `${cut[part]} cut` : "";

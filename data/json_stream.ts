@@ -1,6 +1,8 @@
+import { parseJsonArray } from "./json_array.ts";
+
 /** One JSON value of a file, and where it stands. */
 export interface JsonEntry {
-  /** The line in a JSON Lines file, or the place in a JSON array, from 1. */
+  /** The line on which it starts; its row in a table, or its place in an array on one line; all from 1. */
   line: number;
   /** The parsed value. */
   value: unknown;
@@ -15,11 +17,11 @@ export interface JsonStreamOptions {
 }
 
 /**
- * Parses JSON Lines line by line as bytes arrive, or a JSON array at once.
+ * Parses JSON Lines or a JSON array value by value as bytes arrive, so that a file may be larger than memory.
  *
  * The two are told apart by the first character: `[` starts an array. Blank lines are skipped but counted.
  *
- * @throws {Error} `pairs.jsonl:17: …` if a line isn't JSON; an error that names the file if it holds no
+ * @throws {Error} `pairs.jsonl:17: …` where the text isn't JSON; an error that names the file if it holds no
  * value, isn't UTF-8 or can't be decompressed
  *
  * @example
@@ -36,53 +38,78 @@ export async function* parseJsonStream(
   bytes: ReadableStream<Uint8Array<ArrayBuffer>>,
   { file, gzip = false }: JsonStreamOptions,
 ): AsyncGenerator<JsonEntry> {
-  let line = 0;
-  let isArray: boolean | undefined;
-  const arrayText: string[] = [];
+  const chunks = decode(bytes, { file, gzip });
+  // What precedes the first value decides how the rest is read.
+  let start = "";
+  while (start.trim() === "") {
+    const { value, done } = await chunks.next();
+    if (done) throw emptyFile(file);
+    start += value;
+  }
+  const all = startingWith(start, chunks);
   let isEmpty = true;
-
-  for await (const text of splitLines(bytes, { file, gzip })) {
-    line++;
-    if (text.trim() === "") continue;
-    isArray ??= text.trimStart().startsWith("[");
-    if (isArray) {
-      arrayText.push(text);
-    } else {
-      isEmpty = false;
-      yield { line, value: parseJson(text, `${file}:${line}`) };
-    }
+  for await (
+    const entry of start.trimStart().startsWith("[") ? parseJsonArray(all, { file }) : parseLines(all, file)
+  ) {
+    isEmpty = false;
+    yield entry;
   }
-  if (isArray === true) {
-    const values = parseJson(arrayText.join("\n"), file) as unknown[];
-    for (const [index, value] of values.entries()) yield { line: index + 1, value };
-    isEmpty = values.length === 0;
-  }
-  if (isEmpty) {
-    throw new Error(`${file}: no records; wanted one JSON object a line, or a JSON array of objects`);
-  }
+  if (isEmpty) throw emptyFile(file);
 }
 
-async function* splitLines(
+function emptyFile(file: string): Error {
+  return new Error(`${file}: no records; wanted one JSON object a line, or a JSON array of objects`);
+}
+
+async function* startingWith(start: string, rest: AsyncGenerator<string>): AsyncGenerator<string> {
+  yield start;
+  yield* rest;
+}
+
+async function* parseLines(chunks: AsyncIterable<string>, file: string): AsyncGenerator<JsonEntry> {
+  let line = 0;
+  let rest = "";
+  for await (const chunk of chunks) {
+    const lines = (rest + chunk).split("\n");
+    rest = lines.pop()!;
+    for (const text of lines) {
+      line++;
+      if (text.trim() !== "") yield { line, value: parseLine(text, `${file}:${line}`) };
+    }
+  }
+  line++;
+  if (rest.trim() !== "") yield { line, value: parseLine(rest, `${file}:${line}`) };
+}
+
+async function* decode(
   bytes: ReadableStream<Uint8Array<ArrayBuffer>>,
   { file, gzip }: Required<JsonStreamOptions>,
 ): AsyncGenerator<string> {
   const unpacked = gzip ? bytes.pipeThrough(new DecompressionStream("gzip")) : bytes;
-  let rest = "";
+  const chunks = unpacked.pipeThrough(new TextDecoderStream("utf-8", { fatal: true })).getReader();
   try {
-    for await (const chunk of unpacked.pipeThrough(new TextDecoderStream("utf-8", { fatal: true }))) {
-      const lines = (rest + chunk).split("\n");
-      rest = lines.pop()!;
-      yield* lines;
+    while (true) {
+      const { value, done } = await read();
+      if (done) return;
+      yield value;
     }
-  } catch (cause) {
-    const wanted = gzip ? "gzip-compressed UTF-8 text" : "UTF-8 text";
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`${file}: not ${wanted} (${reason})`, { cause });
+  } finally {
+    await chunks.cancel().catch(() => {}); // the reason, if there is one, was reported
   }
-  if (rest !== "") yield rest;
+
+  // Apart from the loop, so that what a consumer throws isn't taken for an error of the bytes.
+  async function read(): Promise<ReadableStreamReadResult<string>> {
+    try {
+      return await chunks.read();
+    } catch (cause) {
+      const wanted = gzip ? "gzip-compressed UTF-8 text" : "UTF-8 text";
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new Error(`${file}: not ${wanted} (${reason})`, { cause });
+    }
+  }
 }
 
-function parseJson(text: string, where: string): unknown {
+function parseLine(text: string, where: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {

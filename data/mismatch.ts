@@ -31,12 +31,7 @@ export function mismatchCompletions(
   examples: readonly TokenizedCompletion[],
   { truncate = "keep_end", bosId = null, ...limits }: MismatchOptions = {},
 ): TokenizedCompletion[] {
-  const n = examples.length;
-  if (n < 2) {
-    throw new Error(
-      `A batch of ${n} has no mismatched completion, which KTO's KL estimate needs; use a batch size of 2 or more`,
-    );
-  }
+  const n = requireMismatch(examples.length);
   return examples.map(({ line, prompt }, index) => {
     const { completion } = examples[(index + n - 1) % n]!;
     const kept = fitLengths({ prompt: prompt.length, completions: [completion.length] }, limits);
@@ -46,4 +41,12 @@ export function mismatchCompletions(
       completion: completion.slice(0, kept.completions[0]),
     };
   });
+}
+
+/** Requires a batch in which a prompt can have another record's completion; returns its size. */
+export function requireMismatch(n: number): number {
+  if (n >= 2) return n;
+  throw new Error(
+    `A batch of ${n} has no mismatched completion, which KTO's KL estimate needs; use a batch size of 2 or more`,
+  );
 }

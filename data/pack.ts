@@ -8,6 +8,14 @@ export interface PackedGroup {
   readonly completions: readonly ArrayLike<number>[];
 }
 
+/** The lengths of a {@linkcode PackedGroup}, which is one itself. */
+export interface GroupSizes {
+  /** Of the prompt. */
+  readonly prompt: { readonly length: number };
+  /** Of each completion. */
+  readonly completions: readonly { readonly length: number }[];
+}
+
 /** The sizes that a batch is padded to; a program is compiled for each shape. */
 export interface BatchShape {
   /** Token positions that the model computes. */
@@ -76,7 +84,7 @@ export interface PackedBatch {
  * The last token of a completion predicts nothing and takes no row.
  */
 export function measureGroups(
-  groups: readonly PackedGroup[],
+  groups: readonly GroupSizes[],
   { sharePrompts = true }: PackOptions = {},
 ): BatchShape {
   let rows = 0, slots = 0, sequences = 0;

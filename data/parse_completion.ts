@@ -2,28 +2,27 @@ import {
   describeValue,
   type JsonObject,
   readIds,
-  readMessages,
   readText,
-  readTextOrMessages,
   type RecordSource,
   refuseRecord,
-  requireAssistant,
   requireCompletion,
 } from "./fields.ts";
-import type { SequenceForm, SequenceForms, SftRecord, UnpairedRecord } from "./records.ts";
+import { readMessages, readTextOrMessages, readVariables, requireAssistant } from "./messages.ts";
+import type { SequenceForm, SequenceForms, SftRecord, TemplateVariables, UnpairedRecord } from "./records.ts";
 
 /** Reads a completion with its label, or a demonstration when there is no label; see `parseRecord`. */
 export function parseCompletion(object: JsonObject, source: RecordSource): UnpairedRecord | SftRecord {
   const { line } = source;
   const body = parseBody(object, source);
   if (!("label" in object)) return { kind: "sft", line, ...body };
-  return { kind: "unpaired", line, ...body, label: readLabel(object, source) };
+  return { kind: "unpaired", line, ...body, label: readLabel(object, "label", source) };
 }
 
 interface BodyOf<F extends SequenceForm> {
   form: F;
   prompt: SequenceForms[F];
   completion: SequenceForms[F];
+  variables?: TemplateVariables;
 }
 type Body = BodyOf<"text"> | BodyOf<"messages"> | BodyOf<"ids">;
 
@@ -37,7 +36,7 @@ function parseBody(object: JsonObject, source: RecordSource): Body {
   if ("messages" in object) {
     const messages = readMessages(object, "messages", source);
     const completion = requireAssistant(messages.slice(-1), "messages", source);
-    return { form: "messages", prompt: messages.slice(0, -1), completion };
+    return { form: "messages", prompt: messages.slice(0, -1), completion, ...readVariables(object, source) };
   }
   return {
     form: "text",
@@ -59,12 +58,14 @@ function parsePromptAndCompletion(object: JsonObject, source: RecordSource): Bod
     completion: typeof completion === "string"
       ? [{ role: "assistant", content: completion }]
       : requireAssistant(completion, "completion", source),
+    ...readVariables(object, source),
   };
 }
 
-function readLabel(object: JsonObject, source: RecordSource): boolean {
-  const { label } = object;
+/** Reads whether a completion is desirable. */
+export function readLabel(object: JsonObject, key: string, source: RecordSource): boolean {
+  const label = object[key];
   if (typeof label === "boolean") return label;
   if (label === 0 || label === 1) return label === 1;
-  return refuseRecord(source, `"label" is ${describeValue(label)}; wanted true or false (or 1 or 0)`);
+  return refuseRecord(source, `"${key}" is ${describeValue(label)}; wanted true or false (or 1 or 0)`);
 }

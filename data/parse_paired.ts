@@ -1,14 +1,17 @@
 import {
+  isGiven,
   type JsonObject,
   readIds,
-  readTextOrMessages,
   type RecordSource,
   refuseRecord,
-  requireAssistant,
   requireCompletion,
 } from "./fields.ts";
-import { splitSharedPrompt } from "./prompt_prefix.ts";
-import type { Message, PairedRecord, PairedRecordOf } from "./records.ts";
+import { isSameMessage, readTextOrMessages, readVariables, requireAssistant } from "./messages.ts";
+import { isTranscriptPair, splitSharedPrompt } from "./prompt_prefix.ts";
+import type { Message, PairedRecord, PairedRecordOf, TemplateVariables } from "./records.ts";
+
+/** Keys under which data sets keep what the completions answer, where that isn't `prompt`. */
+const PROMPT_LIKE = ["question", "query", "input", "problem", "user", "context"];
 
 /** Reads a preference pair in any of its forms; see `parseRecord`. */
 export function parsePaired(object: JsonObject, source: RecordSource): PairedRecord {
@@ -19,10 +22,16 @@ export function parsePaired(object: JsonObject, source: RecordSource): PairedRec
   const hasPrompt = object["prompt"] !== undefined && object["prompt"] !== null;
   const prompt = hasPrompt ? readTextOrMessages(object, "prompt", source) : undefined;
 
+  const messagePair = (pair: Pair<readonly Message[]>) =>
+    pairOfMessages({ ...pair, ...readVariables(object, source) }, source);
+
   if (typeof chosen === "string" && typeof rejected === "string") {
-    if (prompt === undefined) return textPair(splitSharedPrompt(chosen, rejected, source), source);
+    if (prompt === undefined) {
+      if (!isTranscriptPair(chosen, rejected)) refuseOtherPrompt(object, source);
+      return textPair(splitSharedPrompt(chosen, rejected, source), source);
+    }
     if (typeof prompt === "string") return textPair({ prompt, chosen, rejected }, source);
-    return messagePair({ prompt, chosen: assistant(chosen), rejected: assistant(rejected) }, source);
+    return messagePair({ prompt, chosen: assistant(chosen), rejected: assistant(rejected) });
   }
   if (typeof chosen === "string" || typeof rejected === "string") {
     return refuseRecord(
@@ -30,9 +39,20 @@ export function parsePaired(object: JsonObject, source: RecordSource): PairedRec
       `"chosen" and "rejected" differ in form; wanted two strings or two message lists`,
     );
   }
-  if (prompt === undefined) return messagePair(splitSharedMessages(chosen, rejected), source);
-  if (typeof prompt !== "string") return messagePair({ prompt, chosen, rejected }, source);
-  return messagePair(withTextPrompt({ prompt, chosen, rejected }, source), source);
+  if (prompt === undefined) return messagePair(splitSharedMessages(chosen, rejected));
+  if (typeof prompt !== "string") return messagePair(withoutRepeatedPrompt({ prompt, chosen, rejected }));
+  return messagePair(withTextPrompt({ prompt, chosen, rejected }, source));
+}
+
+/** A prompt under another name would be ignored, and the completions taken for answers to nothing. */
+function refuseOtherPrompt(object: JsonObject, source: RecordSource): void {
+  const other = PROMPT_LIKE.find((key) => isGiven(object, key));
+  if (other === undefined) return;
+  refuseRecord(
+    source,
+    `the record has "${other}" but no "prompt"; rename that key, or map the columns in a dataset_info.json ` +
+      `(data.dataset_info)`,
+  );
 }
 
 function parseIds(object: JsonObject, source: RecordSource): PairedRecord {
@@ -58,13 +78,13 @@ function textPair({ prompt, chosen, rejected }: Pair<string>, source: RecordSour
   return { kind: "paired", form: "text", line: source.line, prompt, chosen, rejected };
 }
 
-function messagePair(
-  { prompt, chosen, rejected }: Pair<readonly Message[]>,
+function pairOfMessages(
+  { prompt, chosen, rejected, ...variables }: Pair<readonly Message[]> & { variables?: TemplateVariables },
   source: RecordSource,
 ): PairedRecordOf<"messages"> {
   requireAssistant(chosen, "chosen", source);
   requireAssistant(rejected, "rejected", source);
-  return { kind: "paired", form: "messages", line: source.line, prompt, chosen, rejected };
+  return { kind: "paired", form: "messages", line: source.line, prompt, chosen, rejected, ...variables };
 }
 
 function assistant(content: string): Message[] {
@@ -79,6 +99,15 @@ function splitSharedMessages(chosen: Message[], rejected: Message[]): Pair<Messa
   return { prompt: chosen.slice(0, common), chosen: chosen.slice(common), rejected: rejected.slice(common) };
 }
 
+/** Some data sets repeat the prompt's messages at the start of both lists. */
+function withoutRepeatedPrompt(pair: Pair<Message[]>): Pair<Message[]> {
+  const { prompt, chosen, rejected } = pair;
+  const repeats = (messages: Message[]) =>
+    messages.length > prompt.length && prompt.every((message, i) => isSameMessage(message, messages[i]!));
+  if (prompt.length === 0 || !repeats(chosen) || !repeats(rejected)) return pair;
+  return { prompt, chosen: chosen.slice(prompt.length), rejected: rejected.slice(prompt.length) };
+}
+
 /** A text prompt beside message lists is the user's turn, which some data sets repeat at both lists' start. */
 function withTextPrompt(pair: Pair<Message[], string>, source: RecordSource): Pair<Message[]> {
   const shared = splitSharedMessages(pair.chosen, pair.rejected);
@@ -89,8 +118,4 @@ function withTextPrompt(pair: Pair<Message[], string>, source: RecordSource): Pa
     source,
     `"prompt" is not among the user messages with which "chosen" and "rejected" start`,
   );
-}
-
-function isSameMessage(a: Message, b: Message): boolean {
-  return a.role === b.role && a.content === b.content;
 }

@@ -1,3 +1,4 @@
+import { mixtureCounts, mixtureOrder, type MixtureSource } from "./mixture.ts";
 import { epochOrder } from "./shuffle.ts";
 
 /** How far a run has come in its data; all that a checkpoint has to keep of it. */
@@ -26,6 +27,11 @@ export interface BatchOptions {
   seed: number;
   /** Whether each epoch has its own random order; default true. */
   shuffle?: boolean;
+  /**
+   * Draws from parts of the examples by weight, see {@linkcode mixtureOrder}; null or absent takes all
+   * examples.
+   */
+  mixture?: readonly MixtureSource[] | null;
 }
 
 /** The position of a run that hasn't started. */
@@ -57,8 +63,9 @@ export function startOfData(): DataPosition {
  * ```
  */
 export function createBatches(
-  { count, size, seed, shuffle = true }: BatchOptions,
+  { count: all, size, seed, shuffle = true, mixture = null }: BatchOptions,
 ): (position: DataPosition) => Batch {
+  const count = mixture === null ? all : mixtureCounts(mixture).reduce((sum, drawn) => sum + drawn, 0);
   for (const [name, value] of [["count", count], ["size", size]] as const) {
     if (!Number.isSafeInteger(value) || value < 1) {
       throw new Error(
@@ -66,7 +73,10 @@ export function createBatches(
       );
     }
   }
-  const orderOf = keepLatest((epoch) => shuffle ? epochOrder({ seed, epoch, count }) : undefined);
+  const orderOf = keepLatest((epoch) => {
+    if (mixture !== null) return mixtureOrder(mixture, { seed, epoch, shuffle });
+    return shuffle ? epochOrder({ seed, epoch, count }) : undefined;
+  });
 
   return (position) => {
     let { epoch, offset } = requirePosition(position, count);

@@ -25,8 +25,14 @@ const ASSISTANT = "\n\nAssistant:";
  * @throws {RecordError} if the transcripts differ before their last assistant turn, or end with a human turn
  */
 export function splitSharedPrompt(chosen: string, rejected: string, source: RecordSource): SplitPair {
-  const isTranscript = [chosen, rejected].every((text) => text.startsWith(HUMAN) && text.includes(ASSISTANT));
-  return isTranscript ? splitTranscripts(chosen, rejected, source) : splitAtDifference(chosen, rejected);
+  return isTranscriptPair(chosen, rejected)
+    ? splitTranscripts(chosen, rejected, source)
+    : splitAtDifference(chosen, rejected);
+}
+
+/** Whether both texts are transcripts in the style of Anthropic's HH data. */
+export function isTranscriptPair(chosen: string, rejected: string): boolean {
+  return [chosen, rejected].every((text) => text.startsWith(HUMAN) && text.includes(ASSISTANT));
 }
 
 function splitTranscripts(chosen: string, rejected: string, source: RecordSource): SplitPair {

@@ -1,6 +1,7 @@
 import { encodeExchange } from "./encode_exchange.ts";
-import { isJsonObject, readTextOrMessages, refuseRecord } from "./fields.ts";
-import { readJsonEntries } from "./read.ts";
+import { isJsonObject, refuseRecord } from "./fields.ts";
+import { readTextOrMessages } from "./messages.ts";
+import { readEntries } from "./read.ts";
 import type { Message } from "./records.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
@@ -10,12 +11,13 @@ export type Prompt = string | readonly Message[];
 /**
  * Reads prompts from a file: objects with a `prompt`, which is text or a list of messages.
  *
- * @param path JSON lines, plain or gzipped, or a JSON array.
- * @throws {Error} `prompts.jsonl:17: …` for an entry without a prompt, or if the file can't be read or is empty.
+ * @param path JSON lines or a JSON array, plain or gzipped, or parquet.
+ * @throws {Error} `prompts.jsonl:17: …` for an entry without a prompt, or if the file can't be read or is
+ * empty.
  */
 export async function readPrompts(path: string): Promise<Prompt[]> {
   const prompts: Prompt[] = [];
-  for await (const { line, value } of readJsonEntries(path)) {
+  for await (const { line, value } of readEntries(path)) {
     const source = { file: path, line };
     if (!isJsonObject(value)) refuseRecord(source, "wanted an object with a prompt");
     prompts.push(readTextOrMessages(value, "prompt", source));

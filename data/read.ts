@@ -1,32 +1,48 @@
 /**
- * Reading of record files; the only module of `data` beside `read_tokenizer.ts` that touches the file system.
+ * Reading of record files; with the other `read_*.ts` the only modules of `data` that touch the file system.
  *
  * @module
  */
 import { type CollectedRecords, type CollectOptions, collectRecords } from "./collect.ts";
 import { type JsonEntry, parseJsonStream } from "./json_stream.ts";
+import type { LlamaFactoryLayout } from "./llama_factory.ts";
+import { parseParquet } from "./parquet.ts";
 import type { RecordKind } from "./records.ts";
 
+/** How the name of a file of records ends. */
+export const RECORD_FILE = /\.(jsonl?(\.gz)?|parquet)$/;
+
 /**
- * Reads the JSON values of a `.jsonl`, `.jsonl.gz`, `.json` or `.json.gz` file, one at a time.
+ * Reads the values of a `.jsonl`, `.json` or `.parquet` file one at a time; the first two may be compressed
+ * (`.gz`).
  *
+ * @param path the file
+ * @param options `columns`: further columns of a table to read
  * @throws {Error} if the name ends otherwise, the file can't be read or is empty, or a line isn't JSON
  */
-export async function* readJsonEntries(path: string): AsyncGenerator<JsonEntry> {
-  if (!/\.jsonl?(\.gz)?$/.test(path)) {
+export async function* readEntries(
+  path: string,
+  { columns = [] }: { columns?: readonly string[] } = {},
+): AsyncGenerator<JsonEntry> {
+  if (!RECORD_FILE.test(path)) {
     throw new Error(
-      `Cannot read ${path}: wanted a file name that ends in .jsonl, .jsonl.gz, .json or .json.gz`,
+      `Cannot read ${path}: wanted a file name that ends in .jsonl, .jsonl.gz, .json, .json.gz or .parquet`,
     );
   }
   using file = await openFile(path);
-  yield* parseJsonStream(file.readable, { file: path, gzip: path.endsWith(".gz") });
+  if (path.endsWith(".parquet")) {
+    yield* parseParquet(await byteRanges(file), { file: path, columns });
+  } else {
+    yield* parseJsonStream(file.readable, { file: path, gzip: path.endsWith(".gz") });
+  }
 }
 
 /**
- * Reads and checks all records of a `.jsonl`, `.jsonl.gz`, `.json` or `.json.gz` file.
+ * Reads and checks all records of a `.jsonl`, `.json` or `.parquet` file.
  *
  * @param path the file
- * @param options the kind of record that is wanted, and what to leave out
+ * @param options the kind of record that is wanted, what to leave out, and the records' layout where their
+ * keys don't say it
  * @returns the records, and a count of those left out
  * @throws {RecordError} `pairs.jsonl:17: …` for a record that can't be used, unless `invalid` is `skip`
  * @throws {Error} if the file can't be read, isn't JSON, or no record is left
@@ -47,10 +63,35 @@ export function readRecords<K extends RecordKind = RecordKind>(
   path: string,
   options: CollectOptions<K> = {},
 ): Promise<CollectedRecords<K>> {
-  return collectRecords(readJsonEntries(path), { ...options, file: path });
+  const columns = layoutColumns(options.layout ?? null);
+  return collectRecords(readEntries(path, { columns }), { ...options, file: path });
 }
 
-async function openFile(path: string): Promise<Deno.FsFile> {
+/** The names of the columns that a layout reads. */
+export function layoutColumns(layout: LlamaFactoryLayout | null): string[] {
+  return layout === null ? [] : Object.values(layout.columns).filter((name) => name !== null);
+}
+
+async function byteRanges(file: Deno.FsFile) {
+  const { size } = await file.stat();
+  return {
+    byteLength: size,
+    // Synchronously, because the reader asks for several ranges at once and a file has one position.
+    slice(start: number, end = size): ArrayBuffer {
+      const bytes = new Uint8Array(end - start);
+      file.seekSync(start, Deno.SeekMode.Start);
+      for (let read = 0; read < bytes.length;) {
+        const count = file.readSync(bytes.subarray(read));
+        if (count === null) throw new Error(`the file ends ${bytes.length - read} bytes too soon`);
+        read += count;
+      }
+      return bytes.buffer;
+    },
+  };
+}
+
+/** Opens a file, or says in one line why that can't be. */
+export async function openFile(path: string): Promise<Deno.FsFile> {
   try {
     return await Deno.open(path);
   } catch (cause) {

@@ -12,11 +12,10 @@ export async function readTokenizer(
   directory: string,
   options: Omit<TokenizerFiles, "tokenizerJson" | "tokenizerConfig"> = {},
 ): Promise<Tokenizer> {
-  const [tokenizerJson, tokenizerConfig, templateFile] = await Promise.all([
-    readJson(`${directory}/tokenizer.json`),
-    readJson(`${directory}/tokenizer_config.json`),
-    readTextIfPresent(`${directory}/chat_template.jinja`),
-  ]);
+  // One after the other, so that of two missing files the same one is always named.
+  const tokenizerJson = await readJson(`${directory}/tokenizer.json`);
+  const tokenizerConfig = await readJson(`${directory}/tokenizer_config.json`);
+  const templateFile = await readTextIfPresent(`${directory}/chat_template.jinja`);
   return loadTokenizer({
     ...options,
     tokenizerJson,

@@ -9,9 +9,16 @@
 export interface Message {
   /** Who speaks: `system`, `user`, `assistant`, or any other role that the chat template knows. */
   readonly role: string;
-  /** What is said. */
-  readonly content: string;
+  /** What is said; null only where the turn calls tools instead. */
+  readonly content: string | null;
+  /** Whatever else the chat template reads: `tool_calls`, `tool_call_id`, `name`, `reasoning_content`, …. */
+  readonly [key: string]: unknown;
 }
+
+/**
+ * Further variables of the chat template for one record: `tools`, and the entries of `chat_template_kwargs`.
+ */
+export type TemplateVariables = { readonly [name: string]: unknown };
 
 /** The ways in which a record's sequences can be written, by the name of the form. */
 export interface SequenceForms {
@@ -40,6 +47,8 @@ export interface PairedRecordOf<F extends SequenceForm> {
   chosen: SequenceForms[F];
   /** The dispreferred completion, never empty. */
   rejected: SequenceForms[F];
+  /** What the chat template reads besides the messages; absent if nothing. */
+  variables?: TemplateVariables;
 }
 
 /** A prompt and one completion in form `F`, labelled as desirable or not. */
@@ -56,6 +65,8 @@ export interface UnpairedRecordOf<F extends SequenceForm> {
   completion: SequenceForms[F];
   /** Whether the completion is desirable. */
   label: boolean;
+  /** What the chat template reads besides the messages; absent if nothing. */
+  variables?: TemplateVariables;
 }
 
 /** A prompt and a completion to imitate, in form `F`: supervised fine-tuning. */
@@ -70,6 +81,8 @@ export interface SftRecordOf<F extends SequenceForm> {
   prompt: SequenceForms[F];
   /** What the policy should learn to say, never empty. */
   completion: SequenceForms[F];
+  /** What the chat template reads besides the messages; absent if nothing. */
+  variables?: TemplateVariables;
 }
 
 /** A preference pair, for DPO and IPO. */

@@ -33,7 +33,8 @@ export function countDropped(tally: DropTally): number {
 }
 
 /**
- * Says in one line per reason what was left out; an empty string if nothing was.
+ * Says in one line per reason what was left out; an empty string if nothing was. With `file`, each line
+ * names it.
  *
  * @example
  * ```ts
@@ -46,10 +47,11 @@ export function countDropped(tally: DropTally): number {
  * );
  * ```
  */
-export function describeDropped(tally: DropTally): string {
+export function describeDropped(tally: DropTally, { file }: { file?: string } = {}): string {
   return Object.entries(tally).map(([reason, { count, lines }]) => {
     const [records, line] = count === 1 ? ["record", "line"] : ["records", "lines"];
     const more = count > lines.length ? ", …" : "";
-    return `${count} ${records} dropped, ${reason}: ${line} ${lines.join(", ")}${more}`;
+    const from = file === undefined ? "" : `${file}: `;
+    return `${from}${count} ${records} dropped, ${reason}: ${line} ${lines.join(", ")}${more}`;
   }).join("\n");
 }

@@ -4,12 +4,15 @@
  * @module
  */
 import { Template } from "@huggingface/jinja";
-import type { Message } from "./records.ts";
+import type { Message, TemplateVariables } from "./records.ts";
 
-/** Renders a conversation, with the opening of the assistant's next turn if `addGenerationPrompt`. */
+/**
+ * Renders a conversation, with the opening of the assistant's next turn if `addGenerationPrompt`;
+ * `variables` are the record's own and win over the template's.
+ */
 export type ChatTemplate = (
   messages: readonly Message[],
-  options: { addGenerationPrompt: boolean },
+  options: { addGenerationPrompt: boolean; variables?: TemplateVariables },
 ) => string;
 
 /** What a chat template can read beside the messages. */
@@ -28,7 +31,9 @@ export interface ChatTemplateOptions {
 /**
  * Compiles a chat template in Jinja, as models of the Hugging Face hub carry it.
  *
- * `tools` and `documents` are none, as `apply_chat_template` of `transformers` sets them by default.
+ * A turn without content that the template can't take is given to it as an empty text. `tools` and
+ * `documents` are none unless a record has them, as `apply_chat_template` of `transformers` sets them by
+ * default.
  *
  * @param source the template's text
  * @throws {Error} if the template can't be parsed; when rendering, if it refuses the messages
@@ -45,7 +50,7 @@ export interface ChatTemplateOptions {
 export function compileChatTemplate(source: string, options: ChatTemplateOptions = {}): ChatTemplate {
   const { bosToken, eosToken, variables = {} } = options;
   const template = attempt("cannot be parsed", () => new Template(source));
-  return (messages, { addGenerationPrompt }) =>
+  const render: ChatTemplate = (messages, { addGenerationPrompt, variables: ofRecord = {} }) =>
     attempt("refuses the messages", () =>
       template.render({
         tools: null,
@@ -53,9 +58,19 @@ export function compileChatTemplate(source: string, options: ChatTemplateOptions
         bos_token: bosToken ?? "",
         eos_token: eosToken ?? "",
         ...variables,
+        ...ofRecord,
         messages,
         add_generation_prompt: addGenerationPrompt,
       }));
+  return (messages, options) => {
+    if (messages.every(({ content }) => content !== null)) return render(messages, options);
+    try {
+      return render(messages, options);
+    } catch {
+      // Some templates ask whether a turn has no content, others take for granted that it is text.
+      return render(messages.map((message) => ({ ...message, content: message.content ?? "" })), options);
+    }
+  };
 }
 
 /**
@@ -91,10 +106,14 @@ export function findChatTemplate(
  */
 export function renderExchange(
   template: ChatTemplate,
-  { prompt, completion }: { prompt: readonly Message[]; completion: readonly Message[] },
+  { prompt, completion, variables = {} }: {
+    prompt: readonly Message[];
+    completion: readonly Message[];
+    variables?: TemplateVariables;
+  },
 ): { prompt: string; completion: string } {
-  const opening = template(prompt, { addGenerationPrompt: true });
-  const whole = template([...prompt, ...completion], { addGenerationPrompt: false });
+  const opening = template(prompt, { addGenerationPrompt: true, variables });
+  const whole = template([...prompt, ...completion], { addGenerationPrompt: false, variables });
   if (whole.startsWith(opening)) return { prompt: opening, completion: whole.slice(opening.length) };
 
   let common = 0;

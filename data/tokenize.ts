@@ -4,7 +4,7 @@
  * @module
  */
 import { encodeExchange, type Exchange } from "./encode_exchange.ts";
-import type { PairedRecord, SftRecord, UnpairedRecord } from "./records.ts";
+import type { PairedRecord, SftRecord, TrainingRecord, UnpairedRecord } from "./records.ts";
 import { type DropReason, type DropTally, tallyDrop } from "./tally.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { cutPrompt, fitLengths, type LengthLimits, type PromptTruncation } from "./truncate.ts";
@@ -98,17 +98,7 @@ export function tokenizePairs(
   tokenizer: Tokenizer,
   options: TokenizeOptions = {},
 ): Tokenized<TokenizedPair> {
-  return tokenizeAll(records, options, (record) => {
-    const { line, form, prompt, chosen, rejected } = record;
-    const exchange = { form, prompt, completions: [chosen, rejected] } as Exchange;
-    const fitted = encodeAndFit(exchange, tokenizer, options);
-    if (typeof fitted === "string") return fitted;
-    const [a, b] = fitted.completions as [Int32Array, Int32Array];
-    if (fitted.isCut && isEqual(a, b)) return "chosen equals rejected once cut";
-    const [cutChosen, cutRejected] = fitted.cut.completions as [number, number];
-    const cut = { prompt: fitted.cut.prompt, chosen: cutChosen, rejected: cutRejected };
-    return { line, prompt: fitted.prompt, chosen: a, rejected: b, ...(fitted.isCut ? { cut } : {}) };
-  });
+  return tokenizeAll(records, options, (record) => tokenizePair(record, tokenizer, options));
 }
 
 /**
@@ -124,22 +114,74 @@ export function tokenizeCompletions(
   tokenizer: Tokenizer,
   options: TokenizeOptions = {},
 ): Tokenized<TokenizedCompletion> {
-  return tokenizeAll(records, options, (record) => {
-    const { kind, line, form, prompt, completion } = record;
-    const exchange = { form, prompt, completions: [completion] } as Exchange;
-    const fitted = encodeAndFit(exchange, tokenizer, { ...options, splitFirst: kind === "sft" });
-    if (typeof fitted === "string") return fitted;
-    return {
-      line,
-      prompt: fitted.prompt,
-      completion: fitted.completions[0]!,
-      ...(kind === "unpaired" ? { label: record.label } : {}),
-      ...(fitted.isCut ? { cut: { prompt: fitted.cut.prompt, completion: fitted.cut.completions[0]! } } : {}),
-    };
-  });
+  return tokenizeAll(records, options, (record) => tokenizeCompletion(record, tokenizer, options));
+}
+
+/**
+ * Tokenizes one record of any kind, as {@linkcode tokenizePairs} and {@linkcode tokenizeCompletions} do.
+ *
+ * @returns the example, or why it can't be used
+ */
+export function tokenizeRecord(
+  record: TrainingRecord,
+  tokenizer: Tokenizer,
+  options: TokenizeOptions = {},
+): TokenizedPair | TokenizedCompletion | DropReason {
+  return located(
+    `${options.file ?? "record"}:${record.line}`,
+    () =>
+      record.kind === "paired"
+        ? tokenizePair(record, tokenizer, options)
+        : tokenizeCompletion(record, tokenizer, options),
+  );
+}
+
+function tokenizePair(
+  { line, form, prompt, chosen, rejected, variables }: PairedRecord,
+  tokenizer: Tokenizer,
+  options: TokenizeOptions,
+): TokenizedPair | DropReason {
+  const exchange = {
+    form,
+    prompt,
+    completions: [chosen, rejected],
+    ...(variables && { variables }),
+  } as Exchange;
+  const fitted = encodeAndFit(exchange, tokenizer, options);
+  if (typeof fitted === "string") return fitted;
+  const [a, b] = fitted.completions as [Int32Array, Int32Array];
+  if (fitted.isCut && isEqual(a, b)) return "chosen equals rejected once cut";
+  const [cutChosen, cutRejected] = fitted.cut.completions as [number, number];
+  const cut = { prompt: fitted.cut.prompt, chosen: cutChosen, rejected: cutRejected };
+  return { line, prompt: fitted.prompt, chosen: a, rejected: b, ...(fitted.isCut ? { cut } : {}) };
+}
+
+function tokenizeCompletion(
+  record: UnpairedRecord | SftRecord,
+  tokenizer: Tokenizer,
+  options: TokenizeOptions,
+): TokenizedCompletion | DropReason {
+  const { kind, line, form, prompt, completion, variables } = record;
+  const exchange = { form, prompt, completions: [completion], ...(variables && { variables }) } as Exchange;
+  const fitted = encodeAndFit(exchange, tokenizer, { ...options, splitFirst: kind === "sft" });
+  if (typeof fitted === "string") return fitted;
+  return {
+    line,
+    prompt: fitted.prompt,
+    completion: fitted.completions[0]!,
+    ...(kind === "unpaired" ? { label: record.label } : {}),
+    ...(fitted.isCut ? { cut: { prompt: fitted.cut.prompt, completion: fitted.cut.completions[0]! } } : {}),
+  };
 }
 
 type WithCut = { cut?: { prompt: number; [part: string]: number } };
+
+/** Adds an example's cuts to a count of cut prompts and completions; both sides of a pair count. */
+export function countCuts(truncated: { prompt: number; completion: number }, example: WithCut): void {
+  for (const [part, tokens] of Object.entries(example.cut ?? {})) {
+    if (tokens > 0) truncated[part === "prompt" ? "prompt" : "completion"]++;
+  }
+}
 
 function tokenizeAll<R extends { line: number }, E extends WithCut>(
   records: Iterable<R>,
@@ -154,9 +196,7 @@ function tokenizeAll<R extends { line: number }, E extends WithCut>(
       continue;
     }
     tokenized.examples.push(example);
-    for (const [part, tokens] of Object.entries(example.cut ?? {})) {
-      if (tokens > 0) tokenized.truncated[part === "prompt" ? "prompt" : "completion"]++;
-    }
+    countCuts(tokenized.truncated, example);
   }
   return tokenized;
 }

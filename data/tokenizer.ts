@@ -29,6 +29,8 @@ export interface Tokenizer {
   vocabularySize: number;
   /** Renders conversations; null if the model has no chat template. */
   chatTemplate: ChatTemplate | null;
+  /** SHA-256, in hexadecimal, of all that decides which tokens a record becomes. */
+  fingerprint: () => Promise<string>;
 }
 
 /** How {@linkcode Tokenizer.encode} treats the ends of a text. */
@@ -119,7 +121,16 @@ export function loadTokenizer(files: TokenizerFiles): Tokenizer {
     specialIds,
     vocabularySize: ids.reduce((most, id) => Math.max(most, id + 1), 0),
     chatTemplate: source === null ? null : compileChatTemplate(source, templateOptions),
+    fingerprint,
   };
+
+  async function fingerprint(): Promise<string> {
+    // Some templates write today's date, so what they render is another day's tomorrow.
+    const day = source?.includes("strftime_now") ? new Date().toDateString() : null;
+    const text = JSON.stringify([json, config, source, templateOptions, day]);
+    const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+    return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
 
   function encode(text: string, { addSpecialTokens = false }: EncodeOptions = {}): Int32Array {
     const encoding = hub.encode(text, { add_special_tokens: addSpecialTokens });

@@ -82,19 +82,22 @@ export function checkFirstStep(
   policy.forEach((value, i) => {
     if (Math.abs(value - reference[i]!) > Math.abs(policy[worst]! - reference[worst]!)) worst = i;
   });
-  const { line } = examples[Math.floor(worst / sequencesPerRecord)]!;
+  const record = describeRecords([examples[Math.floor(worst / sequencesPerRecord)]!]);
   throw new Error(
     `The first loss is ${total}, but with policy and reference still the same model it must be ${expected}. Log-probs ` +
-      `differ most for the record on line ${line}: ${policy[worst]} under the policy, ${
-        reference[worst]
-      } under the ` +
+      `differ most for ${record}: ${policy[worst]} under the policy, ${reference[worst]} under the ` +
       "reference. Training was stopped: this points to a mistake in the model's files or in this library.",
   );
 }
 
-function describeRecords(examples: readonly TrainingExample[]): string {
-  const lines = [...new Set(examples.map(({ line }) => line))]; // a pair can have become two completions
-  const more = lines.length > NAMED ? ` and ${lines.length - NAMED} more` : "";
-  const [records, on] = lines.length === 1 ? ["record", "line"] : ["records", "lines"];
-  return `the ${records} on ${on} ${lines.slice(0, NAMED).join(", ")}${more}`;
+/** Names records by their lines, and by their files where a run has several. */
+export function describeRecords(examples: readonly Pick<TrainingExample, "line" | "file">[]): string {
+  // A pair can have become two completions.
+  const places = [
+    ...new Set(examples.map(({ line, file }) => file === undefined ? `${line}` : `${file}:${line}`)),
+  ];
+  const more = places.length > NAMED ? ` and ${places.length - NAMED} more` : "";
+  const on = examples[0]?.file !== undefined ? "at" : places.length === 1 ? "on line" : "on lines";
+  const records = places.length === 1 ? "record" : "records";
+  return `the ${records} ${on} ${places.slice(0, NAMED).join(", ")}${more}`;
 }

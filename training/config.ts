@@ -21,6 +21,7 @@ import { sft } from "../losses/sft.ts";
 import { sigmoidNorm } from "../losses/sigmoid_norm.ts";
 import { simpo } from "../losses/simpo.ts";
 import { sppoHard } from "../losses/sppo_hard.ts";
+import type { DataEntry } from "../data/read_sources.ts";
 import { frozen } from "../reference/frozen.ts";
 import { hard } from "../reference/hard.ts";
 import { soft } from "../reference/soft.ts";
@@ -110,8 +111,10 @@ export interface RunConfig {
   };
   /** Records and how they become tokens. */
   readonly data: {
-    readonly train: readonly string[];
-    readonly eval: string | null;
+    /** Sources; where one has a weight, all have, and records are drawn in these shares. */
+    readonly train: readonly DataEntry[];
+    /** A source of held-out records, or the share of the training records to hold out. */
+    readonly eval: DataEntry | number | null;
     readonly evalRecords: number | null;
     readonly maxLength: number;
     readonly maxPromptLength: number | null;
@@ -119,6 +122,10 @@ export interface RunConfig {
     readonly template: string | null;
     readonly shuffle: boolean;
     readonly invalid: "error" | "skip";
+    /** Path of a `dataset_info.json` whose names stand for sources. */
+    readonly datasetInfo?: string | null;
+    /** Directory for tokenized records; `auto` takes the user's, for large files; null keeps all in memory. */
+    readonly cache?: string | null;
   };
   /** The weighted losses; absent for supervised fine-tuning. */
   readonly loss?: readonly LossSettings[];

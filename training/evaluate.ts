@@ -12,8 +12,9 @@ import {
   preferenceMetrics,
   type TrainingLoss,
 } from "./metrics.ts";
+import type { Examples } from "./examples.ts";
 import { mismatchedGroups } from "./plan.ts";
-import { microBatches, type TrainingExample } from "./records.ts";
+import { microBatches } from "./records.ts";
 
 /** Batches submitted before the first is read, so that waiting for one doesn't leave the device idle. */
 const BATCHES_UNDER_WAY = 4;
@@ -21,7 +22,7 @@ const BATCHES_UNDER_WAY = 4;
 /** Options of {@linkcode evaluate}. */
 export interface EvaluateOptions {
   /** Held-out records. */
-  readonly examples: readonly TrainingExample[];
+  readonly examples: Examples;
   /** The loss to report. */
   readonly loss: TrainingLoss;
   /** Completions in a record. */
@@ -43,7 +44,8 @@ export interface EvaluateOptions {
  * whose chosen completion has the higher log-prob under the policy itself, which needs no reference.
  */
 export async function evaluate(engine: Engine, options: EvaluateOptions): Promise<Metrics> {
-  const { examples, loss, sequencesPerRecord, hasReference } = options;
+  const { loss, sequencesPerRecord, hasReference } = options;
+  const examples = [...options.examples];
   const batch: BatchLogProbs = {
     ...await runGroups(
       examples,

@@ -1,23 +1,12 @@
 /**
- * Reads a model's directory and a run's records. This module does file I/O and uses `Deno.*`.
+ * Reads a model's directory. This module does file I/O and uses `Deno.*`.
  */
-import { readRecords } from "../data/read.ts";
 import { readTokenizer } from "../data/read_tokenizer.ts";
-import type { RecordKind, TrainingRecord } from "../data/records.ts";
-import { describeDropped, type DropTally } from "../data/tally.ts";
-import {
-  tokenizeCompletions,
-  type TokenizedCompletion,
-  type TokenizedPair,
-  tokenizePairs,
-} from "../data/tokenize.ts";
 import type { Tokenizer } from "../data/tokenizer.ts";
 import { type ModelDirectory, openModelDirectory } from "../models/files/directory.ts";
 import type { ModelConfig } from "../models/config.ts";
 import { families, parseModelConfig } from "../models/families/mod.ts";
 import { checkTensors, modelTensors } from "../models/tensors.ts";
-import type { RunConfig } from "./config.ts";
-import { completionExamples, pairExamples, type TrainingExample } from "./records.ts";
 
 /** A model's files, checked, and its tokenizer. */
 export interface LoadedModel {
@@ -44,10 +33,7 @@ export async function loadModel(
     const config = parseModelConfig(opened.config, { name: `${path}/config.json` });
     const directory = withFullNames(opened, config);
     checkTensors(config, directory.tensors, { name: path });
-    const tokenizer = await readTokenizer(
-      path,
-      template === null ? {} : { chatTemplate: await readTemplate(template) },
-    );
+    const tokenizer = await loadTokenizerOf(path, { template });
     if (tokenizer.vocabularySize > config.vocabularySize) {
       throw new Error(
         `${path}: the tokenizer has ids up to ${
@@ -84,6 +70,14 @@ export function withFullNames(directory: ModelDirectory, config: ModelConfig): M
   };
 }
 
+/** Reads the tokenizer of a model's directory; `template` is a chat template's file that wins over its own. */
+export async function loadTokenizerOf(
+  path: string,
+  { template = null }: { template?: string | null } = {},
+): Promise<Tokenizer> {
+  return await readTokenizer(path, template === null ? {} : { chatTemplate: await readTemplate(template) });
+}
+
 async function readTemplate(path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
@@ -97,166 +91,4 @@ async function readTemplate(path: string): Promise<string> {
 /** The tokens that end an answer: those of the model's config, and the tokenizer's EOS. */
 export function stopTokens({ config, tokenizer }: Pick<LoadedModel, "config" | "tokenizer">): number[] {
   return [...new Set([...config.eosTokenIds, ...(tokenizer.eosId === null ? [] : [tokenizer.eosId])])];
-}
-
-/** Records as a run takes them; `any` takes pairs as pairs and all others as completions. */
-export type RunRecords = "pairs" | "labelled completions" | "demonstrations" | "any";
-
-/** Tokenized records, and what became of the others. */
-export interface LoadedRecords {
-  /** Ready for the engine. */
-  readonly examples: TrainingExample[];
-  /** The same before packing, to be shown. */
-  readonly tokenized: readonly (TokenizedPair | TokenizedCompletion)[];
-  /** Records left out, one line a reason; empty if none were. */
-  readonly dropped: string;
-  /** How many were left out. */
-  readonly droppedCount: number;
-  /** Prompts and completions that were cut. */
-  readonly truncated: { readonly prompt: number; readonly completion: number };
-}
-
-/**
- * Reads and tokenizes files of records.
- *
- * A pair also serves where labelled completions are wanted (as one desirable and one undesirable) and where
- * demonstrations are (its chosen completion).
- *
- * @throws If a file can't be read, a record can't be used (and `data.invalid` is `error`), or none is left.
- */
-export async function loadRecords(
-  paths: readonly string[],
-  options: {
-    wanted: RunRecords;
-    tokenizer: Tokenizer;
-    data: Pick<RunConfig["data"], "maxLength" | "maxPromptLength" | "truncate" | "invalid">;
-  },
-): Promise<LoadedRecords> {
-  const { wanted, tokenizer, data } = options;
-  const parts: LoadedRecords[] = [];
-  for (const path of paths) {
-    const { records, dropped } = await readRecords(path, {
-      invalid: data.invalid === "skip" ? "skip" : "throw",
-    });
-    const tokenizeOptions = {
-      file: path,
-      maxLength: data.maxLength,
-      truncate: data.truncate,
-      ...(data.maxPromptLength === null ? {} : { maxPromptLength: data.maxPromptLength }),
-    };
-    parts.push(tokenizeRecords(records, { path, wanted, tokenizer, tokenizeOptions, dropped }));
-  }
-  const examples = parts.flatMap((part) => part.examples);
-  if (examples.length === 0) {
-    throw new Error(
-      `${paths.join(", ")}: no record is left: ${
-        parts.map(({ dropped }) => dropped.replaceAll("\n", "; ")).join("; ")
-      }`,
-    );
-  }
-  return {
-    examples,
-    tokenized: parts.flatMap(({ tokenized }) => tokenized),
-    dropped: parts.map(({ dropped }) => dropped).filter((text) => text !== "").join("\n"),
-    droppedCount: parts.reduce((sum, { droppedCount }) => sum + droppedCount, 0),
-    truncated: {
-      prompt: parts.reduce((sum, { truncated }) => sum + truncated.prompt, 0),
-      completion: parts.reduce((sum, { truncated }) => sum + truncated.completion, 0),
-    },
-  };
-}
-
-const suitable: Readonly<Record<RunRecords, readonly RecordKind[]>> = {
-  "pairs": ["paired"],
-  "labelled completions": ["unpaired", "paired"],
-  "demonstrations": ["sft", "paired"],
-  "any": ["sft", "paired", "unpaired"],
-};
-
-const NAMES: Readonly<Record<RecordKind, string>> = {
-  paired: "pairs {prompt, chosen, rejected}",
-  unpaired: "labelled completions {prompt, completion, label}",
-  sft: "demonstrations {prompt, completion}",
-};
-
-function tokenizeRecords(
-  records: readonly TrainingRecord[],
-  { path, wanted, tokenizer, tokenizeOptions, dropped }: {
-    path: string;
-    wanted: RunRecords;
-    tokenizer: Tokenizer;
-    tokenizeOptions: Parameters<typeof tokenizePairs>[2];
-    dropped: DropTally;
-  },
-): LoadedRecords {
-  const kind = records[0]!.kind;
-  const other = records.find((record) => record.kind !== kind);
-  if (other !== undefined) {
-    throw new Error(
-      `${path}:${other.line}: a file holds one kind of record; those before this one are ${
-        NAMES[kind]
-      }, this is one of ` +
-        NAMES[other.kind],
-    );
-  }
-  if (!suitable[wanted].includes(kind)) {
-    const needed = suitable[wanted].map((kind) => NAMES[kind]).join(" or ");
-    throw new Error(`${path}: the records are ${NAMES[kind]}; this needs ${needed}`);
-  }
-  if (kind !== "paired") {
-    const completions = records.filter((record) => record.kind !== "paired");
-    const result = tokenizeCompletions(completions, tokenizer, tokenizeOptions);
-    return summarize({ ...result, training: completionExamples(result.examples), read: dropped });
-  }
-  const result = tokenizePairs(
-    records.filter((record) => record.kind === "paired"),
-    tokenizer,
-    tokenizeOptions,
-  );
-  if (wanted === "pairs" || wanted === "any") {
-    return summarize({ ...result, training: pairExamples(result.examples), read: dropped });
-  }
-  const completions = wanted === "demonstrations"
-    ? result.examples.map(({ line, prompt, chosen }) => ({ line, prompt, completion: chosen }))
-    : labelBoth(result.examples);
-  return summarize({
-    ...result,
-    examples: completions,
-    training: completionExamples(completions),
-    read: dropped,
-  });
-}
-
-/**
- * One desirable and one undesirable completion of every pair. The two sides of a pair are kept apart, so that a completion
- * that follows another in a batch belongs to another prompt also without shuffling: KTO's KL estimate needs that.
- */
-function labelBoth(pairs: readonly TokenizedPair[]): TokenizedCompletion[] {
-  const apart = Math.floor(pairs.length / 2);
-  return pairs.flatMap((pair, i) => {
-    const other = pairs[(i + apart) % pairs.length]!;
-    return [
-      { line: pair.line, prompt: pair.prompt, completion: pair.chosen, label: true },
-      { line: other.line, prompt: other.prompt, completion: other.rejected, label: false },
-    ];
-  });
-}
-
-function summarize(
-  { examples, training, dropped, read, truncated }: {
-    examples: readonly (TokenizedPair | TokenizedCompletion)[];
-    training: TrainingExample[];
-    dropped: DropTally;
-    read: DropTally;
-    truncated: { prompt: number; completion: number };
-  },
-): LoadedRecords {
-  const tallies = [read, dropped];
-  return {
-    examples: training,
-    tokenized: examples,
-    dropped: tallies.map(describeDropped).filter((text) => text !== "").join("\n"),
-    droppedCount: tallies.flatMap((tally) => Object.values(tally)).reduce((sum, { count }) => sum + count, 0),
-    truncated,
-  };
 }

@@ -28,14 +28,14 @@ const LAG = 3;
  * few after it that are under way when it is noticed may have.
  */
 export async function* trainSteps(engine: Engine, options: LoopOptions): AsyncGenerator<LoopEvent> {
-  const { examples, state, batchSize, accumulate, seed, shuffle, steps, pauseAfter } = options;
-  const takeBatch = createBatches({ count: examples.length, size: batchSize * accumulate, seed, shuffle });
+  const { examples, state, batchSize, accumulate, steps, pauseAfter } = options;
+  const takeBatch = createBatches({ ...options, count: examples.length, size: batchSize * accumulate });
   const pending: PendingStep[] = [];
   const rate = createRate();
   const finish = createFinisher(engine, { ...options, rate });
   while (state.step < steps) {
     const { indices, next } = takeBatch(state.position);
-    const step = Array.from(indices, (index) => examples[index]!);
+    const step = Array.from(indices, (index) => examples.at(index)!);
     try {
       pending.push(await submitStep(engine, { options, examples: step }));
     } catch (error) {

@@ -1,9 +1,9 @@
 /** What the training loop is given, and what of it changes from step to step. */
 import type { DataPosition } from "../data/position.ts";
 import type { ReferenceStrategy } from "../reference/strategy.ts";
+import type { Examples } from "./examples.ts";
 import type { TrainingLoss } from "./metrics.ts";
 import type { BatchPlan, BatchPlanOptions } from "./plan.ts";
-import type { TrainingExample } from "./records.ts";
 import type { ScheduleOptions } from "./schedule.ts";
 
 /** What of a run changes from step to step, besides the tensors; a checkpoint keeps it. */
@@ -23,7 +23,7 @@ export interface LoopOptions extends BatchPlanOptions {
   /** Completions in a record. */
   readonly sequencesPerRecord: 1 | 2;
   /** The training records. */
-  readonly examples: readonly TrainingExample[];
+  readonly examples: Examples;
   /** The shapes that the engine was built with. */
   readonly plan: BatchPlan;
   /** Learning rates. */

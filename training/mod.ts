@@ -32,7 +32,16 @@ export {
   type PolicyName,
 } from "./engine.ts";
 export { evaluate, type EvaluateOptions } from "./evaluate.ts";
-export { type LoadedModel, type LoadedRecords, loadModel, loadRecords, type RunRecords } from "./load.ts";
+export type { Examples } from "./examples.ts";
+export { type LoadedModel, loadModel } from "./load.ts";
+export {
+  type LoadedFile,
+  type LoadedRecords,
+  type LoadOptions,
+  loadRecords,
+  loadRunRecords,
+  type RunRecords,
+} from "./load_records.ts";
 export { type LoopEvent, type LoopOptions, type RunState, trainSteps } from "./loop.ts";
 export {
   type BatchLogProbs,

@@ -14,14 +14,8 @@ import { countUpdates, referenceWarnings, updateAlphas } from "../reference/fore
 import type { ReferenceStrategy } from "../reference/strategy.ts";
 import { lossOf, type RunConfig, strategyOf } from "./config.ts";
 import { createEngine, type Engine } from "./engine.ts";
-import {
-  type LoadedModel,
-  type LoadedRecords,
-  loadModel,
-  loadRecords,
-  type RunRecords,
-  withFullNames,
-} from "./load.ts";
+import { type LoadedModel, loadModel, withFullNames } from "./load.ts";
+import { type LoadedRecords, loadRunRecords, type RunRecords } from "./load_records.ts";
 import { loadAdapter, type LoraPlan, planLora } from "./lora.ts";
 import { needsHost } from "./step.ts";
 import type { TrainingLoss } from "./metrics.ts";
@@ -90,10 +84,11 @@ export async function prepareRun(
           "(max_position_embeddings)",
       );
     }
-    const reading = { wanted: kind, tokenizer: model.tokenizer, data };
-    const records = await loadRecords(data.train, reading);
-    const all = data.eval === null ? null : await loadRecords([data.eval], reading);
-    const heldOut = all === null || data.evalRecords === null ? all : limitRecords(all, data.evalRecords);
+    const { records, heldOut } = await loadRunRecords(data, {
+      wanted: kind,
+      tokenizer: model.tokenizer,
+      seed: training.seed,
+    });
     const evaluation = heldOut?.examples ?? [];
     const hasReference = typeof loss === "function" || loss.needs.reference;
     const referencePath = hasReference ? config.reference?.path ?? null : null;
@@ -108,6 +103,7 @@ export async function prepareRun(
       ...training,
       mismatch,
       shuffle: data.shuffle,
+      mixture: records.mixture,
       evaluation,
       mismatched: typeof loss !== "function" && loss.needs.mismatched,
     });
@@ -136,7 +132,7 @@ export async function prepareRun(
         maxGradNorm: training.maxGradNorm,
       },
       ...plan,
-      maxLength: Math.max(data.maxLength, longestSequence([...records.examples, ...evaluation])),
+      maxLength: Math.max(data.maxLength, longestSequence(records.examples), longestSequence(evaluation)),
       ...(training.memoryLimit === null ? {} : { memoryLimit: training.memoryLimit }),
     });
     return {
@@ -150,6 +146,8 @@ export async function prepareRun(
       strategy,
       referenceUpdates: hasReference ? countUpdates(strategy, run) : 0,
       warnings: [
+        ...records.notes,
+        ...(heldOut?.notes ?? []),
         ...(hasReference ? referenceWarnings(strategy, run) : []),
         ...(lora === null ? [] : loraWarnings(lora)),
       ],
@@ -181,14 +179,6 @@ function recordsFor(loss: TrainingLoss, config: RunConfig): RunRecords {
   if (typeof loss === "function") return "pairs";
   if (config.loss === undefined) return "demonstrations";
   return loss.kind === "paired" ? "pairs" : "labelled completions";
-}
-
-function limitRecords(records: LoadedRecords, count: number): LoadedRecords {
-  return {
-    ...records,
-    examples: records.examples.slice(0, count),
-    tokenized: records.tokenized.slice(0, count),
-  };
 }
 
 /**

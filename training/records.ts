@@ -6,6 +6,8 @@ import type { TokenizedCompletion, TokenizedPair } from "../data/tokenize.ts";
 export interface TrainingExample extends PackedGroup {
   /** The record's line in its file, for messages. */
   readonly line: number;
+  /** The file, where a run has several. */
+  readonly file?: string;
   /** 1 for a desirable completion and for pairs, 0 for an undesirable one. */
   readonly label: number;
 }

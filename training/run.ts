@@ -109,6 +109,7 @@ export async function* runTraining(run: PreparedRun, options: RunOptions): Async
       plan: run.plan,
       mismatch: run.mismatch,
       shuffle: data.shuffle,
+      mixture: run.records.mixture,
       schedule: training,
       strategy: run.strategy,
       initialEvery: training.initialEvery ?? 0,
@@ -198,7 +199,7 @@ async function writePolicy(
 }
 
 /** What must not change between the parts of a run that is resumed. */
-function identityOf({ model, data, loss, reference, training }: RunConfig): Record<string, unknown> {
+function identityOf({ model, data: { cache: _, ...data }, loss, reference, training }: RunConfig) {
   return JSON.parse(JSON.stringify({ model, data, loss, reference, training }));
 }
 

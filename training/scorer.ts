@@ -9,6 +9,7 @@ import { modelParameters } from "../models/families/mod.ts";
 import { batchInputs, completionLogProbs } from "../models/log_probs.ts";
 import { rotaryTables } from "../models/rotary_tables.ts";
 import type { LoadedModel } from "./load.ts";
+import { batchesOf, type Examples, sizesOf } from "./examples.ts";
 import { loadMerged } from "./lora.ts";
 import { packingOf } from "./packing.ts";
 import { longestSequence } from "./plan.ts";
@@ -43,14 +44,14 @@ export interface ScoreOptions {
 export async function* scoreRecords(
   device: Device,
   model: LoadedModel,
-  options: ScoreOptions & { groups: readonly PackedGroup[] },
+  options: ScoreOptions & { groups: Examples<PackedGroup> },
 ): AsyncGenerator<CompletionScore[]> {
   const { groups, batchSize, memoryLimit, adapter = null } = options;
   const { config, directory } = model;
   const parameters = modelParameters(config);
   const layout = layoutParameters(parameters, { maximumBytes: maximumSegmentBytes(device) });
-  const batches = microBatches(groups, batchSize);
-  const shapes = chooseShapes(batches.map((batch) => measureGroups(batch)));
+  const sizes = Array.from({ length: groups.length }, (_, i) => sizesOf(groups, i));
+  const shapes = chooseShapes(microBatches(sizes, batchSize).map((batch) => measureGroups(batch)));
   const weights = await createParameters(device, { layout, label: "weights" });
   const maxLength = longestSequence(groups);
   const tables = rotaryTables(device, config, { positions: maxLength });
@@ -67,7 +68,7 @@ export async function* scoreRecords(
     ...(memoryLimit === undefined ? {} : { memoryLimit }),
   });
   await loadMerged(device, weights, { directory, adapter, parameters });
-  for (const batch of batches) {
+  for (const batch of batchesOf(groups, batchSize)) {
     const shape = fitShape(shapes, measureGroups(batch));
     const program = programs[shapes.indexOf(shape)]!;
     const packed = packGroups(batch, { shape, ...packing.pack });

@@ -11,6 +11,7 @@ import {
   exportOutputSection,
   fileOutputSection,
   generationSection,
+  inspectOutputSection,
   memoryLimit,
   modelSection,
   promptDataSection,
@@ -20,6 +21,7 @@ import {
   samplingSection,
   scoreDataSection,
   sftTrainingSection,
+  shownRecords,
   templateDataSection,
   trainDataSection,
   trainingSection,
@@ -41,6 +43,18 @@ const sftSchema = v.object({
   training: sftTrainingSection,
   output: runOutputSection,
   generation: samplingSection,
+});
+
+// The keys of both commands that train, so that a run's file serves as it is.
+const inspectSchema = v.object({
+  model: modelSection,
+  data: trainDataSection,
+  loss: lossSection,
+  reference: referenceSection,
+  training: trainingSection,
+  output: inspectOutputSection,
+  generation: samplingSection,
+  show: shownRecords,
 });
 
 const scoreSchema = v.object({
@@ -69,6 +83,8 @@ const exportSchema = v.object({
 export type TrainConfig = CamelKeys<v.InferOutput<typeof trainSchema>>;
 /** The configuration of `sft`, every default filled in. */
 export type SftConfig = CamelKeys<v.InferOutput<typeof sftSchema>>;
+/** The configuration of `inspect`, every default filled in. */
+export type InspectConfig = CamelKeys<v.InferOutput<typeof inspectSchema>>;
 /** The configuration of `score`, every default filled in. */
 export type ScoreConfig = CamelKeys<v.InferOutput<typeof scoreSchema>>;
 /** The configuration of `generate`, every default filled in. */
@@ -88,6 +104,8 @@ export interface CommandConfigs {
   train: TrainConfig;
   /** Of supervised fine-tuning. */
   sft: SftConfig;
+  /** Of looking at records. */
+  inspect: InspectConfig;
   /** Of scoring records. */
   score: ScoreConfig;
   /** Of answering prompts. */
@@ -121,6 +139,14 @@ export const COMMANDS: Readonly<Record<Command, CommandKeys>> = {
       loss: "sft has one loss, the cross-entropy of the completion; other losses are for train",
       reference: "sft compares with no reference; train does",
       "training.initial_every": "sft has no rewards to measure; train does",
+      "generation.max_tokens": SAMPLE_LENGTH,
+    },
+  },
+  inspect: {
+    schema: inspectSchema,
+    elsewhere: {
+      "data.records": "inspect reads data.train, as train does",
+      "output.file": "inspect writes to standard output",
       "generation.max_tokens": SAMPLE_LENGTH,
     },
   },

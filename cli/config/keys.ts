@@ -6,8 +6,11 @@
  */
 import * as v from "valibot";
 
-/** How a value is written on the command line: as it stands, as a list of such, alone for true, or as YAML. */
-export type Form = "text" | "texts" | "switch" | "yaml";
+/**
+ * How a value is written on the command line: as it stands, as a list of such, as it stands unless it is a
+ * mapping, alone for true, or as YAML.
+ */
+export type Form = "text" | "texts" | "source" | "switch" | "yaml";
 
 /** A kind of value: how to recognize it and how to say what was wanted. */
 export interface Kind<T> {
@@ -180,14 +183,40 @@ export function names(noun: string): Kind<string | string[]> {
   };
 }
 
-/** One path or several; always read as a list. */
-export function paths(): Kind<string[]> {
+/** A source of records: a path, or a mapping. */
+export type Source = string | { path: string; split?: string; weight?: number };
+
+/** One source of records or several, always read as a list; `weights` says whether they may have weights. */
+export function sources({ weights }: { weights: boolean }): Kind<Source[]> {
+  const keys = weights ? "path, split, weight" : "path, split";
   return {
     form: "texts",
-    wants: "a path or a list of paths",
-    normalize: (value) => isText(value) ? [value] : value,
-    is: (value): value is string[] => Array.isArray(value) && value.length > 0 && value.every(isText),
+    wants: `a path, a mapping { ${keys} }, or a list of these`,
+    normalize: (value) => Array.isArray(value) || value === undefined || value === null ? value : [value],
+    is: (value): value is Source[] =>
+      Array.isArray(value) && value.length > 0 && value.every((item) => isSource(item, weights)),
   };
+}
+
+/** A source of held-out records, or the share of the training records to hold out. */
+export function heldOut(): Kind<Source | number> {
+  return {
+    form: "source",
+    wants: "a path, a mapping { path, split }, or a share above 0 and below 1",
+    normalize: textToNumber,
+    is: (value): value is Source | number =>
+      typeof value === "number" ? value > 0 && value < 1 : isSource(value, false),
+  };
+}
+
+function isSource(value: unknown, mayHaveWeight: boolean): value is Source {
+  if (isText(value)) return true;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const { path, split, weight, ...others } = value as Record<string, unknown>;
+  const isWeight = weight === undefined ||
+    (mayHaveWeight && Number.isFinite(weight) && (weight as number) > 0);
+  return isText(path) && (split === undefined || isText(split)) && isWeight &&
+    Object.keys(others).length === 0;
 }
 
 function isText(value: unknown): value is string {

@@ -60,7 +60,7 @@ function readValues(
 // File names and words stay text even where YAML would read a number, a date or a mapping.
 function readText(text: string, form: KeyEntry["form"], nullable: boolean): unknown {
   if (nullable && text === "null") return null;
-  if (form === "text" || (form === "texts" && !text.startsWith("["))) return text;
+  if (form === "text" || ((form === "texts" || form === "source") && !/^[[{]/.test(text))) return text;
   try {
     return parse(text);
   } catch {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { GenerateConfig, LossTerm, SftConfig, TrainConfig } from "./commands.ts";
+import type { GenerateConfig, InspectConfig, LossTerm, SftConfig, TrainConfig } from "./commands.ts";
 
 /** A condition on several keys: `check` sees only configurations in which the keys it `reads` are valid. */
 export interface Rule<C> {
@@ -21,6 +21,18 @@ const runRules: Rule<TrainConfig | SftConfig>[] = [
     about: "training.warmup",
     check: ({ training: { warmup, steps } }) =>
       warmup > steps ? `${warmup} is more than training.steps, ${steps}` : undefined,
+  },
+  {
+    reads: ["data.train"],
+    about: "data.train",
+    check: ({ data: { train } }) => {
+      const weights = train.map((source) => typeof source === "string" ? undefined : source.weight);
+      if (weights.every((weight) => weight === undefined)) return undefined;
+      if (train.length === 1) return "a weight would be ignored where there is one source; leave it out";
+      return weights.includes(undefined)
+        ? "only some of the sources have a weight; give each of them one, or none"
+        : undefined;
+    },
   },
   {
     reads: ["data.eval", "data.eval_records"],
@@ -164,6 +176,13 @@ const promptRule: Rule<GenerateConfig> = {
 export const RULES = {
   train: [...runRules, ...loraRules, promptLengthRule, greedyRule, ...lossRules, ...referenceOfAdapterRules],
   sft: [...runRules, ...loraRules, sftLoraRule, promptLengthRule, greedyRule],
+  inspect: [
+    ...runRules,
+    ...loraRules,
+    promptLengthRule,
+    greedyRule,
+    ...lossRules,
+  ] as unknown as Rule<InspectConfig>[],
   score: [promptLengthRule],
   generate: [greedyRule, promptRule],
   export: [],

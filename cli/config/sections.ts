@@ -8,11 +8,12 @@ import { loraSection } from "./lora_keys.ts";
 import {
   choice,
   derivedKey,
+  heldOut,
   key,
   number,
   orNull,
   pair,
-  paths,
+  sources,
   switchedOn,
   text,
   wholeNumber,
@@ -74,12 +75,29 @@ const tokenEntries = {
     choice(["error", "skip"]),
     "error",
   ),
+  dataset_info: key(
+    "Path of LLaMA-Factory's dataset_info.json, whose names then stand for sources; null where there is none.",
+    orNull(text("a path")),
+    null,
+  ),
+  cache: key(
+    "Directory for tokenized records; auto takes the user's cache for large files, null keeps them in memory.",
+    orNull(text("a path")),
+    "auto",
+  ),
 };
 
 /** The records to train on. */
 export const trainDataSection = v.object({
-  train: key("Records to train on, as JSON lines; one path or a list.", paths()),
-  eval: key("Held-out records to evaluate on; null evaluates nothing.", orNull(text("a path")), null),
+  train: key(
+    "Records to train on: files (JSON or parquet), directories or names in dataset_info; one or a list.",
+    sources({ weights: true }),
+  ),
+  eval: key(
+    "Held-out records to evaluate on, or the share of the training records to hold out; null evaluates nothing.",
+    orNull(heldOut()),
+    null,
+  ),
   eval_records: key(
     "How many of the held-out records are used, from the first; null uses all.",
     orNull(atLeastOne),
@@ -91,7 +109,10 @@ export const trainDataSection = v.object({
 
 /** The records to score. */
 export const scoreDataSection = v.object({
-  records: key("Records to score, as JSON lines; one path or a list.", paths()),
+  records: key(
+    "Records to score: files (JSON or parquet), directories or names in dataset_info; one or a list.",
+    sources({ weights: false }),
+  ),
   ...tokenEntries,
 });
 
@@ -194,6 +215,15 @@ export const runOutputSection = v.object({
   ),
   sample_tokens: key("The longest such answer in tokens.", atLeastOne, 64),
 });
+
+/** The same where nothing is written. */
+export const inspectOutputSection = v.object({
+  ...runOutputSection.entries,
+  directory: key("Directory that a run would write to; not used.", orNull(text("a path")), null),
+});
+
+/** How many records are shown. */
+export const shownRecords = key("Records to show of each file, spread over it.", wholeNumber({ min: 0 }), 2);
 
 /** Where a command writes its one file. */
 export const fileOutputSection = v.object({

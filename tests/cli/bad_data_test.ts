@@ -33,7 +33,9 @@ const badFiles: readonly BadFile[] = [
     what: "a file of another format",
     file: "bad.csv",
     content: "prompt,chosen\n",
-    parts: ["Cannot read bad.csv: wanted a file name that ends in .jsonl, .jsonl.gz, .json or .json.gz"],
+    parts: [
+      "Cannot read bad.csv: wanted a file name that ends in .jsonl, .jsonl.gz, .json, .json.gz or .parquet",
+    ],
   },
   { what: "malformed JSON", content: MALFORMED, parts: ["bad.jsonl:3: malformed JSON: "] },
   {
@@ -52,7 +54,7 @@ const badFiles: readonly BadFile[] = [
     what: "malformed JSON over several lines",
     file: "bad.json",
     content: '[\n{"prompt": "a"},\n{"prompt": b},\n{"prompt": "c"}\n]\n',
-    parts: ["bad.json: malformed JSON: Unexpected token 'b'"],
+    parts: ["bad.json:3: malformed JSON in record 2: Unexpected token 'b'"],
   },
   {
     what: "a missing key",

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { configHelp } from "../../cli/config.ts";
 import { assertRefuses, type CommandName, createWorkspace, trainFlags } from "./workspace.ts";
 
-const COMMANDS: readonly CommandName[] = ["train", "sft", "score", "generate", "export"];
+const COMMANDS: readonly CommandName[] = ["train", "sft", "inspect", "score", "generate", "export"];
 
 for (const command of COMMANDS) {
   Deno.test(`${command} --help says how it is called and documents every key, whatever else is given`, async () => {
@@ -20,6 +20,7 @@ Deno.test("every command names what it needs and was not told", async () => {
   await using workspace = await createWorkspace();
   const missing: Record<Exclude<CommandName, "train">, string> = {
     sft: "data.train: is missing: ",
+    inspect: "data.train: is missing: ",
     score: "data.records: is missing: ",
     generate: "data.prompts: is missing: ",
     export: "output.file: is missing: ",

@@ -85,6 +85,8 @@ Deno.test("parseConfig fills in every default of train", () => {
       truncate: "keep_end",
       template: null,
       invalid: "error",
+      datasetInfo: null,
+      cache: "auto",
       shuffle: true,
     },
     loss: [{ type: "dpo", beta: 0.05, labelSmoothing: 0, weight: 1 }],
@@ -318,7 +320,7 @@ data:
   assertEquals(problems("train", { yaml }), [
     "trainng: unknown key; did you mean training? (line 4)",
     "model.pth: unknown key; did you mean model.path? (line 3)",
-    "data.train: [] is not a path or a list of paths (line 11)",
+    "data.train: [] is not a path, a mapping { path, split, weight }, or a list of these (line 11)",
     'data.truncate: "keep_ends" is not keep_end or keep_start (line 12)',
     'data.shuffle: "yes" is not true or false (line 13)',
     "training.steps: 2.5 is not a whole number of at least 1 (line 8)",
@@ -606,6 +608,8 @@ Deno.test("parseConfig fills in every default of score", () => {
       truncate: "keep_end",
       template: null,
       invalid: "error",
+      datasetInfo: null,
+      cache: "auto",
     },
     batchSize: 8,
     memoryLimit: null,
@@ -716,4 +720,64 @@ Deno.test("loadConfig says when there is no such file", async () => {
     UserError,
   );
   assertEquals(message, "no.yaml: there is no such file");
+});
+
+Deno.test("parseConfig reads sources as paths, mappings and lists, from files and flags", () => {
+  const base = "model: { path: m }\noutput: { directory: runs/x }\n";
+  const read = (data: string, overrides: Record<string, string> = {}) =>
+    parseConfig("train", { yaml: base + data, overrides: overridesOf(overrides) }).data;
+  const mixture = [{ path: "a", weight: 0.7 }, { path: "b", split: "train_prefs", weight: 0.3 }];
+  assertEquals(
+    read("data: { train: [{ path: a, weight: 0.7 }, { path: b, split: train_prefs, weight: 0.3 }] }").train,
+    mixture,
+  );
+  assertEquals(read("data: { train: { path: a, split: test } }").train, [{ path: "a", split: "test" }]);
+  assertEquals(read("", { "data.train": "{ path: a, split: test }" }).train, [{ path: "a", split: "test" }]);
+  assertEquals(read("", { "data.train": "[a, { path: b }]" }).train, ["a", { path: "b" }]);
+  for (
+    const [given, expected] of [["0.05", 0.05], ["x.jsonl", "x.jsonl"], ["{ path: d, split: dev }", {
+      path: "d",
+      split: "dev",
+    }]] as const
+  ) {
+    assertEquals(read("data: { train: a }", { "data.eval": given }).eval, expected);
+    assertEquals(read(`data: { train: a, eval: ${given} }`).eval, expected);
+  }
+});
+
+Deno.test("parseConfig refuses sources and shares that it can't use", () => {
+  const wants = "is not a path, a mapping { path, split, weight }, or a list of these";
+  const base = "model: { path: m }\noutput: { directory: runs/x }\n";
+  const problemsOf = (data: string) => problems("train", { yaml: `${base}data: ${data}\n` });
+  for (
+    const bad of [
+      "{ split: test }",
+      "[{ path: a, wieght: 1 }]",
+      "[{ path: a, weight: 0 }]",
+      "[{ path: a, weight: x }]",
+      "[[a]]",
+      "5",
+    ]
+  ) {
+    const [problem] = problemsOf(`{ train: ${bad} }`);
+    assertEquals(problem!.includes(wants), true, problem);
+  }
+  assertEquals(problemsOf("{ train: [{ path: a, weight: 2 }] }"), [
+    "data.train: a weight would be ignored where there is one source; leave it out (line 3)",
+  ]);
+  assertEquals(problemsOf("{ train: [{ path: a, weight: 2 }, b] }"), [
+    "data.train: only some of the sources have a weight; give each of them one, or none (line 3)",
+  ]);
+  for (const bad of ["0", "1", "1.5", "-0.1", "{ path: a, weight: 1 }", "[a]"]) {
+    const [problem] = problemsOf(`{ train: a, eval: ${bad} }`);
+    assertEquals(
+      problem!.includes("is not a path, a mapping { path, split }, or a share above 0 and below 1, or null"),
+      true,
+      problem,
+    );
+  }
+  const score = problems("score", {
+    yaml: "model: { path: m }\ndata: { records: [{ path: a, weight: 1 }] }\n",
+  });
+  assertEquals(score[0]!.includes("is not a path, a mapping { path, split }, or a list of these"), true);
 });

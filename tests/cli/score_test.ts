@@ -71,7 +71,7 @@ Deno.test("score writes PyTorch's log-probs of pairs to a file, whatever the bat
     const lines = parseLines(await workspace.read(file)) as { chosen: Score; rejected: Score }[];
     assertEquals(lines.length, pairs.length);
     pairs.forEach(([chosen, rejected], i) => {
-      assertEquals(Object.keys(lines[i]!), ["chosen", "rejected"]);
+      assertEquals(Object.keys(lines[i]!), ["line", "chosen", "rejected"]);
       assertEquals(Object.keys(lines[i]!.chosen), ["logp", "token_logps"]);
       assertScore(lines[i]!.chosen, chosen, `record ${i}, chosen`);
       assertScore(lines[i]!.rejected, rejected, `record ${i}, rejected`);
@@ -99,7 +99,7 @@ Deno.test("score writes PyTorch's log-probs of completions to standard output, l
     const lines = parseLines(stdout) as { completion: Score }[];
     assertEquals(lines.length, sequences.length);
     sequences.forEach((sequence, i) => {
-      assertEquals(Object.keys(lines[i]!), ["completion"]);
+      assertEquals(Object.keys(lines[i]!), ["line", "completion"]);
       assertScore(lines[i]!.completion, sequence, `record ${i}`);
     });
   }
@@ -138,4 +138,28 @@ Deno.test("score says which records it left out", async () => {
   assertEquals(code, 0);
   assertEquals(parseLines(stdout).length, 1);
   assertEquals(stderr.split("\n")[0], "1 record dropped, chosen equals rejected: line 2");
+});
+
+Deno.test("score numbers its lines as the records' files do, also where records are left out or files are several", async () => {
+  await using workspace = await createWorkspace();
+  const good = { prompt_ids: [0], chosen_ids: [5], rejected_ids: [6] };
+  const same = { ...good, rejected_ids: [5] };
+  await workspace.write("a.jsonl", [same, good]);
+  await workspace.write("b.jsonl", [good, same, good]);
+  const keysOf = async (...files: string[]) => {
+    const { code, stdout } = await workspace.run("score", [
+      "--model.path=model",
+      ...files.map((file) => `--data.records=${file}`),
+    ]);
+    assertEquals(code, 0);
+    return parseLines(stdout).map((line) =>
+      Object.entries(line).filter(([key]) => key === "file" || key === "line")
+    );
+  };
+  assertEquals(await keysOf("a.jsonl"), [[["line", 2]]]);
+  assertEquals(await keysOf("a.jsonl", "b.jsonl"), [
+    [["file", "a.jsonl"], ["line", 2]],
+    [["file", "b.jsonl"], ["line", 1]],
+    [["file", "b.jsonl"], ["line", 3]],
+  ]);
 });

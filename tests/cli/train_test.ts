@@ -77,7 +77,7 @@ async function policyAfter(workspace: Workspace, configFile: string): Promise<Re
   const run = await prepareRun(await testDevice(), {
     ...config,
     model: { ...model, path: at(model.path) },
-    data: { ...data, train: data.train.map(at), eval: at(data.eval!) },
+    data: { ...data, train: data.train.map((path) => at(path as string)), eval: at(data.eval as string) },
     output: { ...output, directory: at("in_process") },
   });
   const directory = await claimDirectory(at("in_process"), { mode: "new" });

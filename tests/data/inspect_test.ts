@@ -49,8 +49,8 @@ Deno.test("describeExample shows the label of a completion", () => {
 Deno.test("describeExample colours the parts on request", () => {
   const { examples: [example] } = tokenizePairs([pair], tokenizer);
   const text = describeExample(example!, tokenizer, { color: true });
-  assertStringIncludes(text, "\x1b[32myes</s>\x1b[0m");
-  assertStringIncludes(text, "\x1b[31mno</s>\x1b[0m");
+  assertStringIncludes(text, "\x1b[32myes\x1b[7m</s>\x1b[27m\x1b[0m");
+  assertStringIncludes(text, "\x1b[31mno\x1b[7m</s>\x1b[27m\x1b[0m");
 });
 
 const stories = besideCheckout("models/stories260K");

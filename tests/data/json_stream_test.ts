@@ -34,10 +34,10 @@ Deno.test("parseJsonStream yields the first record before the stream ends", asyn
   assertEquals(first.value, { line: 1, value: { a: 1 } });
 });
 
-Deno.test("parseJsonStream reads a JSON array and counts its elements", async () => {
+Deno.test("parseJsonStream reads a JSON array and gives its elements their lines", async () => {
   assertEquals(await parse('[\n  {"a": 1},\n\n  {"a": 2}\n]\n', { file: "x.json" }), [
-    { line: 1, value: { a: 1 } },
-    { line: 2, value: { a: 2 } },
+    { line: 2, value: { a: 1 } },
+    { line: 4, value: { a: 2 } },
   ]);
 });
 
@@ -49,7 +49,11 @@ Deno.test("parseJsonStream unpacks gzip", async () => {
 
 Deno.test("parseJsonStream names the file and line of malformed JSON", async () => {
   await assertRejects(() => parse('{"a":1}\n{"a":\n'), Error, "x.jsonl:2: malformed JSON: ");
-  await assertRejects(() => parse('[{"a":1},]', { file: "x.json" }), Error, "x.json: malformed JSON: ");
+  await assertRejects(
+    () => parse('[{"a":1},]', { file: "x.json" }),
+    Error,
+    'x.json:1: malformed JSON in record 2: unexpected "]"',
+  );
 });
 
 Deno.test("parseJsonStream refuses empty files, other encodings and broken gzip", async () => {

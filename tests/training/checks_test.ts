@@ -149,3 +149,25 @@ Deno.test("checkFirstStep has nothing to say of a loss without a reference", () 
   const { reference: _, ...alone } = batch;
   checkFirstStep({ ...first, loss: compileLoss(dpo({ beta: 0.1 })), batch: alone, total: 5 });
 });
+
+Deno.test("checkFinite and checkFirstStep name the files where a run has several", () => {
+  const files = ["a.jsonl", "a.jsonl", "b.jsonl"];
+  const several = examples.map((example, i) => ({ ...example, file: files[i]! }));
+  assertThrows(
+    () => checkFinite({ ...step, examples: several, losses: [NaN, 0.2, NaN] }),
+    Error,
+    "Step 7: the loss is not finite for the records at a.jsonl:11, b.jsonl:33.",
+  );
+  assertThrows(
+    () =>
+      checkFirstStep({
+        loss: compileLoss(dpo({ beta: 0.1 })),
+        batch: { ...batch, reference: withValue(batch.reference!, 5, -60) },
+        total: 5,
+        sequencesPerRecord: 2,
+        examples: several,
+      }),
+    Error,
+    "differ most for the record at b.jsonl:33: -6 under the policy, -60 under the reference",
+  );
+});

@@ -3,7 +3,8 @@ import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/as
 import { openModelDirectory } from "../../models/files/directory.ts";
 import { openAdapterDirectory } from "../../models/files/adapter_directory.ts";
 import type { LoraRunSettings, RunConfig } from "../../training/config.ts";
-import { loadModel, loadRecords } from "../../training/load.ts";
+import { loadModel } from "../../training/load.ts";
+import { loadRecords } from "../../training/load_records.ts";
 import { prepareRun } from "../../training/prepare.ts";
 import { scoreRecords } from "../../training/scorer.ts";
 import { testDevice } from "../kernels/harness.ts";
