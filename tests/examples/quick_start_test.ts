@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { loadTokenizer } from "../../data/mod.ts";
-import { parseModelConfig } from "../../models/files/mod.ts";
+import { parseModelConfig } from "../../models/families/mod.ts";
 import {
   type CompletionRecord,
   generateCorpus,

@@ -36,7 +36,9 @@ const cases = {
   "llama-gqa-bf16": "llama-gqa-bf16",
   "llama-gqa-sharded": "llama-gqa", // the same weights in two files
   "mistral": "mistral",
+  "mistral-window": "mistral-window",
   "qwen2": "qwen2",
+  "qwen3": "qwen3",
   "gpt2": "gpt2",
   "gpt2-hub-names": "gpt2", // as the published file names its tensors
   "gpt_neox": "gpt_neox",
@@ -144,7 +146,7 @@ for (const [name, expectedIn] of Object.entries(cases)) {
   });
 }
 
-for (const name of ["llama-gqa", "llama3-rope", "qwen2", "gpt2", "gpt_neox"]) {
+for (const name of ["llama-gqa", "llama3-rope", "mistral-window", "qwen2", "qwen3", "gpt2", "gpt_neox"]) {
   Deno.test(`${name}: completions that share a prompt have the log-probs and gradient of separate sequences`, async () => {
     const model = await loadModel(name);
     const pairs = fixturePairs(await readExpectation(name));
