@@ -22,7 +22,7 @@ export function describeRun(run: PreparedRun, { color }: { color: boolean }): st
     ["device", engine.device.description],
     [
       "model",
-      `${config.model.path}: llama, ${
+      `${config.model.path}: ${model.config.family}, ${
         formatCount(count)
       } parameters, vocabulary ${model.config.vocabularySize}`,
     ],
