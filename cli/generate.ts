@@ -3,16 +3,18 @@
  *
  * @module
  */
-import { encodePrompt, type Prompt, readPrompts } from "../data/prompts.ts";
+import { encodePrompt, type Prompt, type PromptEntry, readPrompts } from "../data/prompts.ts";
 import { createParameters, layoutParameters, maximumSegmentBytes } from "../kernels/parameters.ts";
 import type { Device } from "../kernels/device.ts";
 import { generate as generateTokens } from "../models/generate.ts";
 import { modelParameters } from "../models/families/mod.ts";
+import { writeFileAtomic } from "../models/files/write_file.ts";
 import { type LoadedModel, loadModel, stopTokens } from "../training/load.ts";
 import { loadMerged } from "../training/lora.ts";
 import { configHelp, type GenerateConfig, loadConfig } from "./config.ts";
 import { openDevice } from "./device.ts";
-import { runCommand } from "./errors.ts";
+import { formatAnswer } from "./answers_file.ts";
+import { runCommand, UserError } from "./errors.ts";
 import { parseFlags } from "./flags.ts";
 import { createLinesFile } from "./lines_file.ts";
 import { createProgress } from "./progress.ts";
@@ -20,7 +22,8 @@ import { createProgress } from "./progress.ts";
 const HELP = `deno task generate [generate.yaml] [--key value …]
 
 Answers one prompt (--prompt "…", the answer goes to standard output as text) or a file of prompts, one JSON object
-{ "prompt": … } a line with text or messages ({ "prompt": …, "completion": … } a line comes out).
+{ "prompt": … } a line with text or messages ({ "prompt": …, "completion": … } a line comes out). The question files of
+AlpacaEval and Arena-Hard are read too, and with --output.format answers are written as their judges read them.
 `;
 
 /** Runs the command. */
@@ -32,9 +35,24 @@ export async function generate(args: readonly string[]): Promise<void> {
   }
   const config = await loadConfig("generate", { file, overrides });
   const { prompt, data, output } = config;
-  const prompts: Prompt[] = prompt === null ? await readPrompts(data.prompts!) : [prompt];
-  const single = prompt !== null && output.file === null;
-  const lines = single ? null : await createLinesFile(output.file);
+  const asked: PromptEntry[] = prompt === null
+    ? await readPrompts(data.prompts!)
+    : [{ prompt, entry: { prompt } }];
+  const prompts = asked.map(({ prompt }) => prompt);
+  const { format } = output;
+  const isArray = format === "alpaca_eval";
+  const model = output.name ?? config.model.path.replace(/\/+$/, "").split("/").at(-1)!;
+  const write = (completions: readonly Completion[]) =>
+    asked.map((entry, index) =>
+      formatAnswer({ ...entry, ...completions[index]! }, { format, model, time: Date.now() / 1000, index })
+    );
+  // What the form lacks is found before an answer is drawn.
+  write(asked.map(() => ({ completion: "", tokens: 0 })));
+  const single = prompt !== null && output.file === null && format === "jsonl";
+  const lines = single || isArray ? null : await createLinesFile(output.file);
+  if (isArray && output.file !== null && await exists(output.file)) {
+    throw new UserError(`${output.file}: a file is there already; choose another name for output.file`);
+  }
   const progress = createProgress();
   try {
     const completions = await answerPrompts(config.model.path, prompts, {
@@ -44,13 +62,31 @@ export async function generate(args: readonly string[]): Promise<void> {
       onProgress: (finished) => progress.update({ step: finished, total: prompts.length }),
     });
     progress.finish();
-    if (lines === null) console.log(completions[0]);
-    else prompts.forEach((prompt, i) => lines.write({ prompt, completion: completions[i] }));
+    if (single) console.log(completions[0]!.completion);
+    else if (isArray) await writeArray(output.file, write(completions));
+    else write(completions).forEach((answer) => lines!.write(answer));
     await lines?.finish();
   } finally {
     progress.finish();
     await lines?.abandon();
   }
+}
+
+/** AlpacaEval's files are one array. */
+async function writeArray(path: string | null, answers: readonly unknown[]): Promise<void> {
+  const text = JSON.stringify(answers, null, 2) + "\n";
+  if (path === null) console.log(text.trimEnd());
+  else await writeFileAtomic(path, text);
+}
+
+const exists = (path: string) => Deno.stat(path).then(() => true, () => false);
+
+/** An answer, and how many tokens it took. */
+export interface Completion {
+  /** The text, without special tokens. */
+  readonly completion: string;
+  /** Tokens. */
+  readonly tokens: number;
 }
 
 /** How {@linkcode answerPrompts} draws answers. */
@@ -66,13 +102,13 @@ export type AnswerOptions = GenerateConfig["generation"] & {
 /**
  * Answers prompts with the model of a directory.
  *
- * @returns One text a prompt, in order, without special tokens.
+ * @returns One answer a prompt, in order.
  */
 export async function answerPrompts(
   path: string,
   prompts: readonly Prompt[],
   { template = null, adapter = null, onProgress, ...options }: AnswerOptions,
-): Promise<string[]> {
+): Promise<Completion[]> {
   const model = await loadModel(path, { template });
   try {
     const device = await openDevice();
@@ -95,7 +131,7 @@ async function answer(
     options: GenerateConfig["generation"];
     onProgress: AnswerOptions["onProgress"];
   },
-): Promise<string[]> {
+): Promise<Completion[]> {
   const parameters = modelParameters(config);
   const layout = layoutParameters(parameters, { maximumBytes: maximumSegmentBytes(device) });
   const weights = await createParameters(device, { layout, label: "weights" });
@@ -107,7 +143,10 @@ async function answer(
     stopTokens: stopTokens({ config, tokenizer }),
     ...(onProgress ? { onProgress: ({ finished }) => onProgress(finished) } : {}),
   });
-  return tokens.map((ids) => tokenizer.decode(ids, { skipSpecialTokens: true }));
+  return tokens.map((ids) => ({
+    completion: tokenizer.decode(ids, { skipSpecialTokens: true }),
+    tokens: ids.length,
+  }));
 }
 
 if (import.meta.main) await runCommand(() => generate(Deno.args));

@@ -66,14 +66,14 @@ output: { directory: ${DIRECTORY}/tr_dpo, save_every: 50, eval_every: 50, sample
   const prompts = (await Deno.readTextFile(paths.heldOut)).trim().split("\n").slice(0, MEASURED_PROMPTS)
     .map((line) => JSON.parse(line).prompt as string);
   const measure = async (model: string): Promise<GoldScore> => {
-    const completions = await answerPrompts(model, prompts, {
+    const answers = await answerPrompts(model, prompts, {
       maxTokens: 32,
       temperature: 1,
       topK: null,
       topP: null,
       seed: 1,
     });
-    return goldScore(prompts.map((prompt, i) => ({ prompt, completion: completions[i]! })));
+    return goldScore(prompts.map((prompt, i) => ({ prompt, completion: answers[i]!.completion })));
   };
   const [before, after] = [await measure(fineTuned.output.model), await measure(aligned.output.model)];
   const percent = (share: number) => `${Math.round(share * 100)} %`;

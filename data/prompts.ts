@@ -1,5 +1,12 @@
 import { encodeExchange } from "./encode_exchange.ts";
-import { isJsonObject, refuseRecord } from "./fields.ts";
+import {
+  isGiven,
+  isJsonObject,
+  type JsonObject,
+  readText,
+  type RecordSource,
+  refuseRecord,
+} from "./fields.ts";
 import { readTextOrMessages } from "./messages.ts";
 import { readEntries } from "./read.ts";
 import type { Message } from "./records.ts";
@@ -8,21 +15,47 @@ import type { Tokenizer } from "./tokenizer.ts";
 /** What a model is asked: text to continue, or a conversation to answer. */
 export type Prompt = string | readonly Message[];
 
+/** A prompt, and the object of the file that it comes from. */
+export interface PromptEntry {
+  /** What the model is asked. */
+  readonly prompt: Prompt;
+  /** All that the file says of it. */
+  readonly entry: JsonObject;
+}
+
 /**
- * Reads prompts from a file: objects with a `prompt`, which is text or a list of messages.
+ * Reads prompts from a file: objects with a `prompt`, which is text or a list of messages; or the questions of AlpacaEval
+ * (`instruction`, and perhaps `input`) and Arena-Hard (`turns`, of which there is one), which are the user's messages.
  *
  * @param path JSON lines or a JSON array, plain or gzipped, or parquet.
  * @throws {Error} `prompts.jsonl:17: …` for an entry without a prompt, or if the file can't be read or is
  * empty.
  */
-export async function readPrompts(path: string): Promise<Prompt[]> {
-  const prompts: Prompt[] = [];
+export async function readPrompts(path: string): Promise<PromptEntry[]> {
+  const prompts: PromptEntry[] = [];
   for await (const { line, value } of readEntries(path)) {
     const source = { file: path, line };
     if (!isJsonObject(value)) refuseRecord(source, "wanted an object with a prompt");
-    prompts.push(readTextOrMessages(value, "prompt", source));
+    prompts.push({ prompt: promptOf(value, source), entry: value });
   }
   return prompts;
+}
+
+function promptOf(value: JsonObject, source: RecordSource): Prompt {
+  if (isGiven(value, "prompt")) return readTextOrMessages(value, "prompt", source);
+  if (isGiven(value, "instruction")) {
+    const { input } = value;
+    const more = isGiven(value, "input") && input !== "" ? `\n\n${readText(value, "input", source)}` : "";
+    return [{ role: "user", content: readText(value, "instruction", source) + more }];
+  }
+  if (isGiven(value, "turns")) {
+    const [turn, ...others] = Array.isArray(value.turns) ? value.turns : [];
+    if (!isJsonObject(turn) || others.length > 0) {
+      return refuseRecord(source, '"turns" holds more or less than one question; wanted one {content}');
+    }
+    return [{ role: "user", content: readText(turn, "content", source) }];
+  }
+  return readTextOrMessages(value, "prompt", source);
 }
 
 /**

@@ -7,6 +7,7 @@ import * as v from "valibot";
 import type { CamelKeys } from "./case.ts";
 import { lossSection, referenceSection } from "./loss_keys.ts";
 import {
+  answersOutputSection,
   batchSize,
   exportOutputSection,
   fileOutputSection,
@@ -70,7 +71,7 @@ const generateSchema = v.object({
   prompt: promptText,
   data: promptDataSection,
   generation: generationSection,
-  output: fileOutputSection,
+  output: answersOutputSection,
 });
 
 const exportSchema = v.object({

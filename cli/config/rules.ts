@@ -172,6 +172,15 @@ const promptRule: Rule<GenerateConfig> = {
   },
 };
 
+const answerNameRule: Rule<GenerateConfig> = {
+  reads: ["output.format", "output.name"],
+  about: "output.name",
+  check: ({ output: { format, name } }) =>
+    name !== null && format === "jsonl"
+      ? "would be ignored by output.format: jsonl; leave it out"
+      : undefined,
+};
+
 /** The rules of each command. */
 export const RULES = {
   train: [...runRules, ...loraRules, promptLengthRule, greedyRule, ...lossRules, ...referenceOfAdapterRules],
@@ -184,7 +193,7 @@ export const RULES = {
     ...lossRules,
   ] as unknown as Rule<InspectConfig>[],
   score: [promptLengthRule],
-  generate: [greedyRule, promptRule],
+  generate: [greedyRule, promptRule, answerNameRule],
   export: [],
 };
 

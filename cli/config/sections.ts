@@ -230,6 +230,21 @@ export const fileOutputSection = v.object({
   file: key("File to write, as JSON lines; null writes to standard output.", orNull(text("a path")), null),
 });
 
+/** Where answers go, and in which form. */
+export const answersOutputSection = v.object({
+  file: key("File to write; null writes to standard output.", orNull(text("a path")), null),
+  format: key(
+    "JSON lines with prompt and completion, AlpacaEval's array of outputs, or Arena-Hard's lines of answers.",
+    choice(["jsonl", "alpaca_eval", "arena_hard"]),
+    "jsonl",
+  ),
+  name: key(
+    "What AlpacaEval or Arena-Hard call the model; null takes the name of its directory.",
+    orNull(text("text")),
+    null,
+  ),
+});
+
 /** The one file that an export writes. */
 export const exportOutputSection = v.object({
   file: key("GGUF file to write.", text("a path")),
