@@ -5,7 +5,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type BatchShape, measureGroups, type PackedGroup, packGroups } from "../../data/pack.ts";
 import { backward, createGraph, type Graph, input, output } from "../../kernels/graph.ts";
-import { matmul } from "../../kernels/matmul.ts";
+import { linear } from "../../kernels/linear.ts";
 import {
   clearParameters,
   createParameters,
@@ -117,8 +117,7 @@ for (const [name, expectedIn] of Object.entries(cases)) {
       attend: attendWithin(graph, config, { spans }),
     });
     const normed = llamaFinalNorm(graph, hidden, { config, weights: policy.tensors });
-    const { weight: head } = llamaHead(config, policy.tensors);
-    output(graph, "logits", matmul(graph, normed, head, { transposeB: true }));
+    output(graph, "logits", linear(graph, normed, llamaHead(config, policy.tensors)));
     const outputs = await run(graph, { ...packGroups(groups, { shape }) });
     assertEquals(logits.length, tokens.length);
     assertAllWithin(outputs.logits!, logits.flat(), { tolerance: 1e-4, what: "logits" });
