@@ -27,11 +27,11 @@ fn erf(z: vec4f) -> vec4f {
   return select(far, near_erf(z), size < vec4f(1.0));
 }
 
-/** Φ(x) = (1 + erf(x / √2)) / 2, the normal distribution function; small values keep their digits. */
+/** Φ(x) = (1 + erf(x / √2)) / 2, the normal distribution function; small values keep their digits, down to 1e-37. */
 fn normal_cdf(x: vec4f) -> vec4f {
   let z = clamp(x * 0.707106781, vec4f(-9.0), vec4f(9.0));
   let size = abs(z);
   let tail = 0.5 * exp(-size * size) * scaled_erfc(size);
-  let far = select(tail, 1.0 - tail, z > vec4f());
+  let far = select(select(tail, vec4f(), z == vec4f(-9.0)), 1.0 - tail, z > vec4f());
   return select(far, 0.5 + 0.5 * near_erf(z), size < vec4f(1.0));
 }
