@@ -1,15 +1,15 @@
 /** Low-rank adapters beside frozen weights (LoRA): what they consist of, and the weights that they amount to. */
-import { block } from "./block.ts";
-import copyRangeWgsl from "./copy_range.wgsl" with { type: "text" };
+import { type Block, block } from "./block.ts";
+import copyBlockWgsl from "./copy_block.wgsl" with { type: "text" };
 import { dispatch, type Graph, temporary } from "./graph.ts";
 import { matmul } from "./matmul.ts";
 import { elementGroups } from "./rows.ts";
 import { sizeOf, type Tensor } from "./tensor.ts";
 import unpackWgsl from "./unpack.wgsl" with { type: "text" };
 
-/** The adapter of some rows of a weight: W[start …] + scale · B A. */
+/** The adapter of some outputs of a weight: W[start …] + scale · B A. */
 export interface AdapterPart {
-  /** The first of the weight's rows that it changes. */
+  /** The first of the weight's rows that it changes; of its columns, where the weight is stored transposed. */
   readonly start: number;
   /** B: [rows, rank]. */
   readonly b: Tensor;
@@ -26,11 +26,11 @@ export interface Adapter {
   readonly a: Tensor;
   /** Rows of each Aₚ, a multiple of 4; what a smaller rank leaves over is zero in A and B, and stays zero in training. */
   readonly rank: number;
-  /** In the order of the weight's rows, without overlap. */
+  /** In the order of the weight's outputs, without overlap. */
   readonly parts: readonly AdapterPart[];
 }
 
-/** Rows that a part covers: first, and one after the last. */
+/** Outputs that a part covers, rows of the weight: first, and one after the last. */
 export function partRows({ start, b }: AdapterPart): readonly [number, number] {
   return [start, start + b.shape[0]!];
 }
@@ -59,44 +59,55 @@ export function widened(graph: Graph, weight: Tensor): Tensor {
  *
  * @param weight [outputs, inputs].
  * @param options.adapter Null to add nothing: a copy in float32.
+ * @param options.transposed The weight is stored [inputs, outputs], and so is the result: W + Σ scaleₚ (Bₚ Aₚ)ᵀ.
  * @param options.output Where to write it instead.
  */
 export function mergedWeight(
   graph: Graph,
   weight: Tensor,
-  { adapter, output }: { adapter: Adapter | null; output?: Tensor },
+  { adapter, transposed = false, output }: {
+    adapter: Adapter | null;
+    transposed?: boolean | undefined;
+    output?: Tensor;
+  },
 ): Tensor {
   const merged = output ?? temporary(weight.shape, "merged weight");
   const wide = widened(graph, weight);
-  const whole = (rows: readonly [number, number]) => ({ rows });
+  const ofOutputs = (range: readonly [number, number]) => transposed ? { columns: range } : { rows: range };
+  const copy = (start: number, end: number) => {
+    if (start < end) copyBlock(graph, block(wide, ofOutputs([start, end])), merged);
+  };
   let next = 0;
   adapter?.parts.forEach((part, index) => {
-    const rows = partRows(part);
-    copyRows(graph, wide, { to: merged, rows: [next, rows[0]] });
-    matmul(graph, part.b, block(adapter.a, whole(rankRows(adapter, index))), {
+    const outputs = partRows(part);
+    copy(next, outputs[0]);
+    const a = block(adapter.a, { rows: rankRows(adapter, index) });
+    matmul(graph, transposed ? a : part.b, transposed ? part.b : a, {
+      transposeA: transposed,
+      transposeB: transposed,
       scale: part.scale,
-      residual: block(wide, whole(rows)),
-      output: block(merged, whole(rows)),
+      residual: block(wide, ofOutputs(outputs)),
+      output: block(merged, ofOutputs(outputs)),
     });
-    next = rows[1];
+    next = outputs[1];
   });
-  copyRows(graph, wide, { to: merged, rows: [next, weight.shape[0]!] });
+  copy(next, weight.shape[transposed ? 1 : 0]!);
   return merged;
 }
 
-/** Copies rows from one matrix to the same place in another; their width is a multiple of 4. */
-function copyRows(
-  graph: Graph,
-  from: Tensor,
-  { to, rows: [start, end] }: { to: Tensor; rows: readonly [number, number] },
-): void {
-  if (start === end) return;
-  const perRow = from.shape[1]! / 4;
-  const vectors = (end - start) * perRow;
+/** Copies a part of one matrix to the same place in another. */
+function copyBlock(graph: Graph, { matrix, rows, columns }: Block, to: Tensor): void {
+  const stride = matrix.shape[1]!;
+  const size = [...columns, stride].every((at) => at % 4 === 0) ? 4 : 1;
+  const perRow = (columns[1] - columns[0]) / size;
+  const count = (rows[1] - rows[0]) * perRow;
   dispatch(graph, {
-    kernel: { label: "copy rows", code: copyRangeWgsl },
-    bindings: [[from, "read"], [to, "write"]],
-    uniforms: [start * perRow, vectors],
-    workgroups: elementGroups(vectors),
+    kernel: {
+      label: "copy block",
+      code: `alias Element = ${size === 4 ? "vec4f" : "f32"};\n${copyBlockWgsl}`,
+    },
+    bindings: [[matrix, "read"], [to, "write"]],
+    uniforms: [(rows[0] * stride + columns[0]) / size, perRow, stride / size, count],
+    workgroups: elementGroups(count),
   });
 }

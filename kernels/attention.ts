@@ -1,4 +1,5 @@
 /** Causal attention over packed sequences, with grouped queries; memory grows linearly with the rows. */
+import { passGradient } from "./add.ts";
 import deltaWgsl from "./attention_delta.wgsl" with { type: "text" };
 import {
   subgroupForwardWgsl,
@@ -93,7 +94,7 @@ export function attention(graph: Graph, qkv: Tensor, options: AttentionOptions):
         uniforms,
         workgroups: [Math.ceil(rows / tile), keyValueHeads],
       });
-      gradients.set(qkv, qkvGradient);
+      passGradient(graph, qkv, { gradient: qkvGradient, gradients });
     },
   });
   return attended;

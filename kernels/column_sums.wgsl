@@ -1,15 +1,20 @@
-// into[column] += Σ_rows partials[row][column]: the second stage of sums over many rows.
-override VECTORS: u32; // vec4s in a row
+// After the header of elements.ts. y[block][column] (+)= Σ x[row][column] over the rows of a block.
+override ELEMENTS: u32; // elements in a row
+override ADD: bool; // whether the sums are added to y
 
-struct Sizes { rows: u32 }
-@group(0) @binding(0) var<storage, read> partials: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> into: array<vec4f>;
+struct Sizes { rows: u32, block: u32 } // rows in all and in a block
+@group(0) @binding(0) var<storage, read> x: array<Element>;
+@group(0) @binding(1) var<storage, read_write> y: array<Element>;
 @group(0) @binding(2) var<uniform> sizes: Sizes;
 
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  if (id.x >= VECTORS) { return; }
-  var sum = vec4f();
-  for (var row = 0u; row < sizes.rows; row++) { sum += partials[row * VECTORS + id.x]; }
-  into[id.x] += sum;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let column = group.x * 64u + thread;
+  if (column >= ELEMENTS) { return; }
+  let last = min(sizes.rows, (group.y + 1u) * sizes.block);
+  var sum = Element(0.0);
+  for (var row = group.y * sizes.block; row < last; row++) { sum += x[row * ELEMENTS + column]; }
+  let at = group.y * ELEMENTS + column;
+  if (ADD) { sum += y[at]; }
+  y[at] = sum;
 }

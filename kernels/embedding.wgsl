@@ -1,7 +1,7 @@
-// y[row] = table[token of row]
+// y[row] = table[token of row − first], for the tokens that the table holds
 override VECTORS: u32; // vec4s in a row
 
-struct Sizes { rows: u32 }
+struct Sizes { rows: u32, first: u32, entries: u32 } // entries: rows of the table, which are those from `first` on
 @group(0) @binding(0) var<storage, read> table: array<vec4f>;
 @group(0) @binding(1) var<storage, read> tokens: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
@@ -11,5 +11,7 @@ struct Sizes { rows: u32 }
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let index = id.x + id.y * groups.x * 64u;
   if (index >= sizes.rows * VECTORS) { return; }
-  y[index] = table[tokens[index / VECTORS] * VECTORS + index % VECTORS];
+  let entry = tokens[index / VECTORS] - sizes.first;
+  if (entry >= sizes.entries) { return; } // another part's, also if it wrapped around
+  y[index] = table[entry * VECTORS + index % VECTORS];
 }

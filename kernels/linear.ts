@@ -1,44 +1,50 @@
-/** Linear layers, with or without adapters, and their gradients. */
-import { type Adapter, mergedWeight, partRows, rankRows, widened } from "./adapter.ts";
+/** Linear layers, with or without biases and adapters, and their gradients. */
+import { type Adapter, mergedWeight, partRows, rankRows } from "./adapter.ts";
+import { passGradient } from "./add.ts";
 import { block } from "./block.ts";
-import { differentiate, type Gradients, type Graph, needsGradient, temporary } from "./graph.ts";
+import { columnSums } from "./column_sums.ts";
+import { differentiate, type Graph, needsGradient, temporary } from "./graph.ts";
 import { matmul } from "./matmul.ts";
 import { sizeOf, type Tensor } from "./tensor.ts";
+import { columnsOf, type Matrix, partsOf, weightProduct } from "./weight_parts.ts";
 
 /** The weights of a linear layer. */
 export interface LinearWeights {
-  /** [outputs, inputs], as Hugging Face stores it. */
-  readonly weight: Tensor;
+  /** [outputs, inputs], as Hugging Face stores it; a list where one tensor can't hold it: rows that continue each other. */
+  readonly weight: Tensor | readonly Tensor[];
+  /** The weight is stored [inputs, outputs], like GPT-2's `Conv1D`. */
+  readonly transposed?: boolean | undefined;
+  /** [outputs], added to every row; beside an adapter too, frozen or trained. */
+  readonly bias?: Tensor | undefined;
   /** What is added to the weight; then the weight itself is frozen. */
   readonly adapter?: Adapter | undefined;
 }
 
 /**
- * A linear layer without bias: y = x Wᵀ (+ residual), W with its adapter if it has one.
+ * A linear layer: y = x Wᵀ (+ bias) (+ residual), W with its adapter if it has one.
  *
- * Gradients: dx = dy W, dW += dyᵀ x, and dy for the residual; with an adapter, dB += scale · dyᵀ (x Aᵀ) and
- * dA += scale · (dy B)ᵀ x instead of dW.
+ * Gradients: dx = dy W, dW += dyᵀ x, the sum of dy's rows for the bias, and dy for the residual; with an adapter,
+ * dB += scale · dyᵀ (x Aᵀ) and dA += scale · (dy B)ᵀ x instead of dW.
+ *
+ * The residual's gradient costs nothing where no later operation read the residual. So of several branches of one
+ * tensor, record all norms first, then what is added to it.
  *
  * @param x [rows, inputs].
  * @param options.residual [rows, outputs], added to the result.
  * @returns [rows, outputs].
  */
-export function linear(
-  graph: Graph,
-  x: Tensor,
-  { weight, adapter, residual }: LinearWeights & { residual?: Tensor },
-): Tensor {
-  const { y, reduced } = applyLinear(graph, x, { weight, adapter, ...(residual ? { residual } : {}) });
+export function linear(graph: Graph, x: Tensor, options: LinearWeights & { residual?: Tensor }): Tensor {
+  const { residual, ...layer } = options;
+  const { y, reduced } = applyLinear(graph, x, options);
   differentiate(graph, {
     output: y,
-    inputs: [x, ...trainable({ weight, adapter }), ...(residual ? [residual] : [])],
+    inputs: [x, ...trainable(layer), ...(residual ? [residual] : [])],
     rule: (dy, gradients) => {
-      if (residual !== undefined) addResidualGradient(graph, residual, { gradient: dy, gradients });
+      if (residual !== undefined) passGradient(graph, residual, { gradient: dy, gradients });
       const existing = gradients.get(x);
       const dx = linearGradients(graph, dy, {
         x,
-        weight,
-        adapter,
+        ...layer,
         ...(reduced ? { reduced } : {}),
         ...(existing ? { residual: existing } : {}),
       });
@@ -49,27 +55,32 @@ export function linear(
 }
 
 /** The tensors of a layer that may be trained. */
-export function trainable({ weight, adapter }: LinearWeights): Tensor[] {
-  return adapter === undefined ? [weight] : [adapter.a, ...adapter.parts.map(({ b }) => b)];
+export function trainable({ weight, bias, adapter }: LinearWeights): Tensor[] {
+  const weights = adapter === undefined
+    ? partsOf(weight).map(({ tensor }) => tensor)
+    : [adapter.a, ...adapter.parts.map(({ b }) => b)];
+  return bias === undefined ? weights : [...weights, bias];
 }
 
 /**
- * Records y = x Wᵀ (+ residual) without its gradient.
+ * Records y = x Wᵀ (+ bias) (+ residual) without its gradient.
  *
  * @returns The result, and x Aᵀ of an adapter that is trained.
  */
 export function applyLinear(
   graph: Graph,
   x: Tensor,
-  { weight, adapter, residual }: LinearWeights & { residual?: Tensor },
+  options: LinearWeights & { residual?: Tensor },
 ): { y: Tensor; reduced?: Tensor } {
-  const options = { transposeB: true, ...(residual ? { residual } : {}) };
-  if (adapter === undefined) return { y: matmul(graph, x, widened(graph, weight), options) };
+  const { weight, transposed = false, bias, adapter, residual } = options;
+  const product = (weight: Matrix) =>
+    weightProduct(graph, x, { weight, transpose: !transposed, bias, residual });
+  if (adapter === undefined) return { y: product(weight) };
   const isTrained = adapter.a.gradient !== undefined;
-  if (!isTrained && mergingCosts(adapter) < reducingCosts(adapter, x.shape[0]!)) {
-    return { y: matmul(graph, x, mergedWeight(graph, weight, { adapter }), options) };
+  if (!isTrained && "shape" in weight && mergingCosts(adapter) < reducingCosts(adapter, x.shape[0]!)) {
+    return { y: product(mergedWeight(graph, weight, { adapter, transposed })) };
   }
-  const y = matmul(graph, x, widened(graph, weight), options);
+  const y = product(weight);
   const reduced = matmul(graph, x, adapter.a, { transposeB: true }); // [rows, parts · rank]
   adapter.parts.forEach((part, index) => {
     matmul(graph, block(reduced, { columns: rankRows(adapter, index) }), part.b, {
@@ -109,57 +120,58 @@ export function linearGradients(
   dy: Tensor,
   options: LinearGradientOptions,
 ): Tensor | undefined {
-  const { x, weight, adapter, residual, output } = options;
-  if (weight.gradient !== undefined && adapter === undefined) {
-    matmul(graph, dy, x, { transposeA: true, into: weight.gradient });
-  }
-  const reducedGradient = adapter?.a.gradient === undefined
-    ? undefined
-    : adapterGradients(graph, dy, { ...options, adapter });
-  if (output === undefined && !needsGradient(graph, x)) return undefined;
-  const isFrozen = adapter !== undefined && reducedGradient === undefined;
-  const effective = isFrozen ? mergedWeight(graph, weight, { adapter }) : widened(graph, weight);
-  const dx = matmul(graph, dy, effective, {
-    ...(residual ? { residual } : {}),
-    ...(output ? { output } : {}),
+  const { x, weight, transposed = false, bias, adapter, residual, output } = options;
+  if (bias?.gradient !== undefined) columnSums(graph, dy, bias.gradient);
+  if (adapter === undefined) weightGradients(graph, dy, options);
+  const isTrained = adapter?.a.gradient !== undefined;
+  const reachesInput = output !== undefined || needsGradient(graph, x);
+  // A frozen adapter is added to its weight first, which is possible where that is one tensor.
+  const isMerged = adapter !== undefined && !isTrained && "shape" in weight;
+  const isBeside = adapter !== undefined && (isTrained || (reachesInput && !isMerged));
+  const reducedGradient = isBeside ? adapterGradients(graph, dy, { ...options, adapter }) : undefined;
+  if (!reachesInput) return undefined;
+  const dx = weightProduct(graph, dy, {
+    weight: isMerged ? mergedWeight(graph, weight, { adapter, transposed }) : weight,
+    transpose: transposed,
+    residual,
+    output,
   });
-  if (adapter !== undefined && reducedGradient !== undefined) {
-    matmul(graph, reducedGradient, adapter.a, { into: dx });
-  }
+  if (isBeside) matmul(graph, reducedGradient!, adapter.a, { into: dx });
   return dx;
 }
 
-/** Adds to the gradients of an adapter; returns scale · dy B, the gradient of x Aᵀ: [rows, parts · rank]. */
+/** dW += dyᵀ x, or xᵀ dy where W is stored transposed, for each part of W that is trained. */
+function weightGradients(graph: Graph, dy: Tensor, { x, weight, transposed }: LinearGradientOptions): void {
+  for (const { tensor, rows } of partsOf(weight)) {
+    if (tensor.gradient === undefined) continue;
+    const [left, right] = transposed ? [x, dy] : [dy, x];
+    matmul(graph, columnsOf(left, rows), right, { transposeA: true, into: tensor.gradient });
+  }
+}
+
+/**
+ * Adds to the gradients of an adapter that is trained; returns scale · dy B, the gradient of x Aᵀ:
+ * [rows, parts · rank].
+ */
 function adapterGradients(
   graph: Graph,
   dy: Tensor,
   { x, adapter, reduced }: { x: Tensor; adapter: Adapter; reduced?: Tensor },
 ): Tensor {
-  const kept = reduced ?? matmul(graph, x, adapter.a, { transposeB: true });
+  const isTrained = adapter.a.gradient !== undefined;
+  const kept = isTrained ? reduced ?? matmul(graph, x, adapter.a, { transposeB: true }) : undefined;
   const reducedGradient = temporary([dy.shape[0]!, adapter.a.shape[0]!], "reduced gradient");
   adapter.parts.forEach((part, index) => {
     const ofPart = block(dy, { columns: partRows(part) });
     const ofRank = { columns: rankRows(adapter, index) };
     matmul(graph, ofPart, part.b, { scale: part.scale, output: block(reducedGradient, ofRank) });
+    if (kept === undefined) return;
     matmul(graph, ofPart, block(kept, ofRank), {
       transposeA: true,
       scale: part.scale,
       into: part.b.gradient!,
     });
   });
-  matmul(graph, reducedGradient, x, { transposeA: true, into: adapter.a.gradient! });
+  if (isTrained) matmul(graph, reducedGradient, x, { transposeA: true, into: adapter.a.gradient! });
   return reducedGradient;
-}
-
-/** A residual branch passes its gradient on; it must be the first to reach the tensor, which walking backwards ensures. */
-function addResidualGradient(
-  graph: Graph,
-  residual: Tensor,
-  { gradient, gradients }: { gradient: Tensor; gradients: Gradients },
-): void {
-  if (!needsGradient(graph, residual)) return;
-  if (gradients.has(residual)) {
-    throw new Error("linear: the residual already has a gradient from a later operation");
-  }
-  gradients.set(residual, gradient);
 }

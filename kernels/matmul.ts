@@ -3,7 +3,7 @@ import { type Block, type MatrixView, viewOf } from "./block.ts";
 import { type Dispatch, dispatch, type Graph, type Kernel, temporary } from "./graph.ts";
 import { subgroupMatmulWgsl } from "./matmul_subgroup.ts";
 import { type Tile, tiledMatmulWgsl, tiles } from "./matmul_tiled.ts";
-import type { Tensor } from "./tensor.ts";
+import { sizeOf, type Tensor } from "./tensor.ts";
 
 /** Options of {@linkcode matmul}. */
 export interface MatmulOptions {
@@ -13,6 +13,8 @@ export interface MatmulOptions {
   transposeB?: boolean;
   /** Factor on the product; default 1. */
   scale?: number;
+  /** [n], or columns of a [1, …] matrix: added to every row. */
+  bias?: Tensor | Block;
   /** What is added to the product, of its shape; beside a block as `output`, the same block of another matrix. */
   residual?: Tensor | Block;
   /** Add the product to this instead of making a new tensor. */
@@ -29,7 +31,8 @@ export interface MatmulOptions {
 export type MatmulVariant = "small" | "medium" | "large" | { readonly rows: number };
 
 /**
- * Records a product of matrices, of parts of matrices, or of two batches of matrices: scale · op(a) · op(b) (+ residual).
+ * Records a product of matrices, of parts of matrices, or of two batches of matrices: scale · op(a) · op(b) (+ bias)
+ * (+ residual).
  *
  * No gradient flows through it; see `linear`.
  *
@@ -44,7 +47,7 @@ export function matmul(
   b: Tensor | Block,
   options: MatmulOptions = {},
 ): Tensor {
-  const { transposeA = false, transposeB = false, scale = 1, residual, into, output } = options;
+  const { transposeA = false, transposeB = false, scale = 1, bias, residual, into, output } = options;
   const [viewA, viewB] = [viewOf(a), viewOf(b)];
   const shape = productShape(viewA, viewB, { transposeA, transposeB });
   const { batch, m, n, k } = shape;
@@ -57,42 +60,54 @@ export function matmul(
   const result = viewOf(into ?? output ?? temporary(resultShape, "matmul"));
   const added = residual === undefined ? undefined : viewOf(residual);
   for (const view of [result, ...(added ? [added] : [])]) checkResult(view, { resultShape, result });
+  const shift = bias === undefined ? undefined : biasView(bias, n);
   const add = into !== undefined ? "result" : added !== undefined ? "residual" : "nothing";
   const views = [viewA, viewB, result];
-  const variant = options.variant ?? chooseVariant(graph, { ...shape, transposeA, views });
-  const operation = { m, n, k, transposeA, transposeB, scale, add, views } as const;
+  const aligned = shift === undefined ? views : [...views, shift];
+  const variant = options.variant ?? chooseVariant(graph, { ...shape, transposeA, views: aligned });
+  const operation = { m, n, k, transposeA, transposeB, scale, add, views, bias: shift } as const;
   const uniforms = [m, n, k, ...views.map(({ stride }) => stride), ...views.map(({ start }) => start)];
   if (typeof variant === "string") {
     const { kernel, workgroups } = tiled(variant, operation);
     dispatch(graph, {
       kernel,
-      bindings: bind(add),
-      uniforms,
+      bindings: bind(operation),
+      uniforms: [...uniforms, ...(shift ? [shift.start] : [])],
       workgroups: [workgroups[0], workgroups[1], batch],
     });
     return result.tensor;
   }
   const depth = options.depth ?? chooseDepth(shape, variant.rows);
   for (let first = 0; first < k; first += depth) {
-    const part = first === 0 ? add : "result";
-    const { kernel, workgroups } = subgroup(graph, variant.rows, { ...operation, add: part });
+    const part: Operation = first === 0 ? operation : { ...operation, add: "result", bias: undefined };
+    const { kernel, workgroups } = subgroup(graph, variant.rows, part);
     dispatch(graph, {
       kernel,
       bindings: bind(part),
-      uniforms: [...uniforms, first, Math.min(k, first + depth)],
+      uniforms: [...uniforms, first, Math.min(k, first + depth), ...(part.bias ? [part.bias.start] : [])],
       workgroups: [workgroups[0], workgroups[1], batch],
     });
   }
   return result.tensor;
 
-  function bind(add: Operation["add"]): Dispatch["bindings"] {
+  function bind({ add, bias }: Operation): Dispatch["bindings"] {
     return [
       [viewA.tensor, "read"],
       [viewB.tensor, "read"],
       [result.tensor, add === "result" ? "update" : "write"],
       ...(add === "residual" ? [[added!.tensor, "read"] as const] : []),
+      ...(bias ? [[bias.tensor, "read"] as const] : []),
     ];
   }
+}
+
+/** A bias as kernels address it: it has one row, so nothing depends on the distance of rows. */
+function biasView(bias: Tensor | Block, n: number): MatrixView {
+  const view = viewOf(bias);
+  if (sizeOf(view.shape) !== n) {
+    throw new RangeError(`matmul: the product has ${n} columns, the bias is [${view.shape}]; wanted [${n}]`);
+  }
+  return { ...view, stride: 0 };
 }
 
 function checkResult(
@@ -190,6 +205,7 @@ interface Operation {
   transposeB: boolean;
   scale: number;
   add: "nothing" | "result" | "residual";
+  bias: MatrixView | undefined;
   /** Of a, b and the result. */
   views: readonly MatrixView[];
 }
@@ -204,13 +220,22 @@ function label({ transposeA, transposeB }: Operation): string {
 }
 
 function tiled(name: keyof typeof tiles, operation: Operation): Launch {
-  const { m, n, k, transposeA, transposeB, scale, add, views } = operation;
+  const { m, n, k, transposeA, transposeB, scale, add, views, bias } = operation;
   const [a, b, c] = views as readonly [MatrixView, MatrixView, MatrixView];
   const tile = tiles[name];
   const vectorA = isAligned([transposeA ? m : k], [a]);
   const vectorB = isAligned([transposeB ? k : n], [b]);
-  const vectorC = isAligned([n], [c]);
-  const code = tiledMatmulWgsl({ transposeA, transposeB, vectorA, vectorB, vectorC, scale, add, tile });
+  const vectorC = isAligned([n], bias ? [c, bias] : [c]);
+  const vectors = { vectorA, vectorB, vectorC };
+  const code = tiledMatmulWgsl({
+    transposeA,
+    transposeB,
+    ...vectors,
+    scale,
+    add,
+    bias: bias !== undefined,
+    tile,
+  });
   return {
     kernel: { label: `${label(operation)} ${name}`, code },
     workgroups: [Math.ceil(n / tile.n), Math.ceil(m / tile.m)],
@@ -218,7 +243,8 @@ function tiled(name: keyof typeof tiles, operation: Operation): Launch {
 }
 
 function subgroup(graph: Graph, rows: number, operation: Operation): Launch {
-  const { m, n, k, transposeA, transposeB, scale, add, views } = operation;
+  const { m, n, k, transposeA, transposeB, scale, add, bias } = operation;
+  const views = bias ? [...operation.views, bias] : operation.views;
   const { subgroupSize: lanes, subgroupPreamble: preamble } = graph.device;
   if (lanes === 0) {
     throw new Error(`matmul: "${graph.device.description}" has no subgroup operations of a fixed size`);
@@ -230,7 +256,8 @@ function subgroup(graph: Graph, rows: number, operation: Operation): Launch {
       }, not m ${m}, n ${n}, k ${k}`,
     );
   }
-  const code = subgroupMatmulWgsl({ transposeA, transposeB, scale, add, lanes, rows, preamble });
+  const variant = { transposeA, transposeB, scale, add, bias: bias !== undefined };
+  const code = subgroupMatmulWgsl({ ...variant, lanes, rows, preamble });
   return {
     kernel: { label: `${label(operation)} subgroup ${rows}`, code },
     workgroups: [Math.ceil(n / 4 / lanes), Math.ceil(m / rows)],

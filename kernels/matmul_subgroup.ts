@@ -6,7 +6,7 @@
  * working set stays in registers whatever the number of rows.
  */
 
-import { timesScale } from "./matmul_tiled.ts";
+import { addedWgsl, timesScale } from "./matmul_tiled.ts";
 
 /** What a variant of the product computes and how. All sizes, strides and starts must be multiples of 4. */
 export interface SubgroupVariant {
@@ -16,6 +16,8 @@ export interface SubgroupVariant {
   readonly transposeB: boolean;
   /** What is added to the product: nothing, the previous contents of the result, or another tensor. */
   readonly add: "nothing" | "result" | "residual";
+  /** Whether a bias is added to every row. */
+  readonly bias: boolean;
   /** Factor on the product. */
   readonly scale: number;
   /** Lanes of a subgroup. */
@@ -28,22 +30,22 @@ export interface SubgroupVariant {
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
-/** The WGSL of one variant. Bindings: a, b, result, residual if added, uniforms (`Sizes` in the text). */
+/** The WGSL of one variant. Bindings: a, b, result, residual and bias if added, uniforms (`Sizes` in the text). */
 export function subgroupMatmulWgsl(variant: SubgroupVariant): string {
-  const { add, scale, lanes, rows, preamble } = variant;
+  const { add, bias, scale, lanes, rows, preamble } = variant;
   const added = add === "nothing" ? "" : add === "result" ? " + c[at]" : " + residual[at]";
+  const shift = bias ? " + shift" : "";
   return `${preamble}
 struct Sizes {
   m: u32, n: u32, k: u32,
   stride_a: u32, stride_b: u32, stride_c: u32, // elements from one line of the matrix to the next
   start_a: u32, start_b: u32, start_c: u32,    // where the block begins in its matrix
   first: u32, last: u32,                       // this launch sums the depths from first to last
-}
+${bias ? "  start_bias: u32,\n" : ""}}
 @group(0) @binding(0) var<storage, read> a: array<vec4f>;
 @group(0) @binding(1) var<storage, read> b: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> c: array<vec4f>;
-${add === "residual" ? "@group(0) @binding(3) var<storage, read> residual: array<vec4f>;" : ""}
-@group(0) @binding(${add === "residual" ? 4 : 3}) var<uniform> sizes: Sizes;
+${addedWgsl({ add, bias, element: "vec4f" })}
 
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -62,12 +64,12 @@ ${loadA(variant)}
 ${loadB(variant)}
 ${range(rows).map((i) => `    ${multiplyRow(variant, i)}`).join("\n")}
   }
-  if (column >= n4) { return; }
+  if (column >= n4) { return; }${bias ? "\n  let shift = bias[sizes.start_bias / 4u + column];" : ""}
 ${
     range(rows).map((i) =>
       `  if (row + ${i}u < sizes.m) { let at = base_c + (row + ${i}u) * stride_c + column; c[at] = sum${i}${
         timesScale(scale)
-      }${added}; }`
+      }${shift}${added}; }`
     ).join("\n")
   }
 }`;

@@ -14,6 +14,8 @@ export interface TiledVariant {
   readonly vectorC: boolean;
   /** What is added to the product: nothing, the previous contents of the result, or another tensor. */
   readonly add: "nothing" | "result" | "residual";
+  /** Whether a bias is added to every row. */
+  readonly bias: boolean;
   /** Factor on the product. */
   readonly scale: number;
   /** Tile and thread block. */
@@ -46,9 +48,9 @@ const PADDING = 4;
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
-/** The WGSL of one variant. Bindings: a, b, result, residual if added, uniforms (`Sizes` in the text). */
+/** The WGSL of one variant. Bindings: a, b, result, residual and bias if added, uniforms (`Sizes` in the text). */
 export function tiledMatmulWgsl(variant: TiledVariant): string {
-  const { tile, add, vectorA, vectorB, vectorC } = variant;
+  const { tile, add, bias, vectorA, vectorB, vectorC } = variant;
   const columns = tile.n / 4 / tile.threadVectors; // threads along n
   const threads = columns * (tile.m / tile.threadRows);
   const element = (vector: boolean) => vector ? "vec4f" : "f32";
@@ -60,12 +62,11 @@ struct Sizes {
   m: u32, n: u32, k: u32,
   stride_a: u32, stride_b: u32, stride_c: u32, // elements from one line of the matrix to the next
   start_a: u32, start_b: u32, start_c: u32,    // where the block begins in its matrix
-}
+${bias ? "  start_bias: u32,\n" : ""}}
 @group(0) @binding(0) var<storage, read> a: array<${element(vectorA)}>;
 @group(0) @binding(1) var<storage, read> b: array<${element(vectorB)}>;
 @group(0) @binding(2) var<storage, read_write> c: array<${element(vectorC)}>;
-${add === "residual" ? `@group(0) @binding(3) var<storage, read> residual: array<${element(vectorC)}>;` : ""}
-@group(0) @binding(${add === "residual" ? 4 : 3}) var<uniform> sizes: Sizes;
+${addedWgsl({ add, bias, element: element(vectorC) })}
 
 var<workgroup> tile_a: array<f32, ${tile.k * (tile.m + PADDING)}>; // [k][m]
 var<workgroup> tile_b: array<vec4f, ${tile.k * tile.n / 4}>; // [k][n / 4]
@@ -89,6 +90,17 @@ ${range(tile.k).map((k) => multiply(tile, columns, k)).join("\n")}
   }
 ${store(variant, columns)}
 }`;
+}
+
+/** Declarations of what a product's epilogue adds, and of the uniforms behind them. */
+export function addedWgsl(
+  { add, bias, element }: { add: TiledVariant["add"]; bias: boolean; element: string },
+): string {
+  const names = [...(add === "residual" ? ["residual"] : []), ...(bias ? ["bias"] : [])];
+  return [
+    ...names.map((name, i) => `@group(0) @binding(${3 + i}) var<storage, read> ${name}: array<${element}>;`),
+    `@group(0) @binding(${3 + names.length}) var<uniform> sizes: Sizes;`,
+  ].join("\n");
 }
 
 /** The factor on a product as WGSL; nothing for 1. */
@@ -163,18 +175,25 @@ function multiply({ m, n, threadRows, threadVectors }: Tile, columns: number, k:
   return `    { ${loads.join(" ")}\n      ${products.join("\n      ")} }`;
 }
 
-function store({ tile, vectorC, add, scale }: TiledVariant, columns: number): string {
-  const combine = (at: string, value: string) => {
+function store({ tile, vectorC, add, bias, scale }: TiledVariant, columns: number): string {
+  const combine = ({ at, column, value }: { at: string; column: string; value: string }) => {
     const added = add === "nothing" ? "" : add === "result" ? ` + c[${at}]` : ` + residual[${at}]`;
-    return `c[${at}] = ${value}${timesScale(scale)}${added};`;
+    const shift = !bias ? "" : ` + bias[(sizes.start_bias + ${column})${vectorC ? " / 4u" : ""}]`;
+    return `c[${at}] = ${value}${timesScale(scale)}${shift}${added};`;
   };
   return range(tile.threadRows).map((i) => {
     const writes = range(tile.threadVectors).map((j) => {
       const first = `first_column + (column + ${j * columns}u) * 4u`;
       const at = `base_c + at_row * sizes.stride_c + ${first}`;
-      if (vectorC) return `if (${first} < sizes.n) { ${combine(`(${at}) / 4u`, `sum_${i}_${j}`)} }`;
+      if (vectorC) {
+        return `if (${first} < sizes.n) { ${
+          combine({ at: `(${at}) / 4u`, column: first, value: `sum_${i}_${j}` })
+        } }`;
+      }
       return range(4).map((e) =>
-        `if (${first} + ${e}u < sizes.n) { ${combine(`${at} + ${e}u`, `sum_${i}_${j}[${e}]`)} }`
+        `if (${first} + ${e}u < sizes.n) { ${
+          combine({ at: `${at} + ${e}u`, column: `${first} + ${e}u`, value: `sum_${i}_${j}[${e}]` })
+        } }`
       ).join(" ");
     });
     return `  { let at_row = first_row + row * ${tile.threadRows}u + ${i}u; if (at_row < sizes.m) { ${

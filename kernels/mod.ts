@@ -5,7 +5,9 @@
  * @module
  */
 export { type Adapter, type AdapterPart, mergedWeight } from "./adapter.ts";
+export { add } from "./add.ts";
 export { type Block, block } from "./block.ts";
+export { columnSums } from "./column_sums.ts";
 export {
   attention,
   type AttentionKernels,
@@ -45,6 +47,9 @@ export {
   temporary,
   type Uniform,
 } from "./graph.ts";
+export { gelu, type GeluOptions } from "./gelu.ts";
+export { headNorm, type HeadNormOptions } from "./head_norm.ts";
+export { layerNorm } from "./layer_norm.ts";
 export type { TiledAttention } from "./attention_tile.ts";
 export { linear, type LinearWeights } from "./linear.ts";
 export { matmul, type MatmulOptions, type MatmulVariant } from "./matmul.ts";
@@ -75,7 +80,7 @@ export {
   type ProgramMemory,
   type ProgramOutputs,
 } from "./program.ts";
-export { columnSums, rmsNorm } from "./rms_norm.ts";
+export { rmsNorm } from "./rms_norm.ts";
 export { rotary, type RotaryOptions } from "./rotary.ts";
 export { sequenceSums } from "./sequence_sums.ts";
 export { takeSnapshot } from "./snapshot.ts";

@@ -1,14 +1,11 @@
 /** RMSNorm and its gradients. */
-import columnSumsWgsl from "./column_sums.wgsl" with { type: "text" };
+import { columnSums, ROW_BLOCK } from "./column_sums.ts";
 import { differentiate, dispatch, type Graph, needsGradient, temporary } from "./graph.ts";
 import forwardWgsl from "./rms_norm.wgsl" with { type: "text" };
 import gradientWgsl from "./rms_norm_gradient.wgsl" with { type: "text" };
 import weightGradientWgsl from "./rms_norm_weight_gradient.wgsl" with { type: "text" };
 import { lanesPerRow, rowGroups } from "./rows.ts";
 import type { Tensor } from "./tensor.ts";
-
-/** Rows that one workgroup sums in the first stage of the weight's gradient. */
-const BLOCK = 64;
 
 /**
  * y = x / √(mean(x²) + ε) · weight over the last dimension.
@@ -49,13 +46,13 @@ export function rmsNorm(
     inputs: [x, weight],
     rule: (dy, gradients) => {
       if (weight.gradient !== undefined) {
-        const blocks = Math.ceil(rows / BLOCK);
+        const blocks = Math.ceil(rows / ROW_BLOCK);
         const partials = temporary([blocks, channels], "rms norm weight partials");
         dispatch(graph, {
           kernel: {
             label: "rms norm weight gradient",
             code: weightGradientWgsl,
-            constants: { VECTORS: vectors, BLOCK },
+            constants: { VECTORS: vectors, BLOCK: ROW_BLOCK },
           },
           bindings: [[x, "read"], [factors, "read"], [dy, "read"], [partials, "write"]],
           uniforms: [rows],
@@ -84,20 +81,4 @@ export function rmsNorm(
     },
   });
   return y;
-}
-
-/**
- * Adds the sums over the rows of `partials` to `into`.
- *
- * @param partials [rows, channels]; channels must be a multiple of 4.
- * @param into [channels].
- */
-export function columnSums(graph: Graph, partials: Tensor, into: Tensor): void {
-  const [rows = 0, channels = 0] = partials.shape;
-  dispatch(graph, {
-    kernel: { label: "column sums", code: columnSumsWgsl, constants: { VECTORS: channels / 4 } },
-    bindings: [[partials, "read"], [into, "update"]],
-    uniforms: [rows],
-    workgroups: [Math.ceil(channels / 4 / 64)],
-  });
 }

@@ -1,4 +1,5 @@
 /** SwiGLU: the gated activation of Llama's feed-forward block. */
+import { passGradient } from "./add.ts";
 import { differentiate, dispatch, type Graph, temporary } from "./graph.ts";
 import { elementGroups } from "./rows.ts";
 import swigluWgsl from "./swiglu.wgsl" with { type: "text" };
@@ -35,7 +36,7 @@ export function swiglu(graph: Graph, x: Tensor): Tensor {
         uniforms: [rows],
         workgroups: elementGroups(rows * channels / 4),
       });
-      gradients.set(x, dx);
+      passGradient(graph, x, { gradient: dx, gradients });
     },
   });
   return y;

@@ -2,17 +2,19 @@
 import { differentiate, dispatch, type Graph, needsGradient, temporary } from "./graph.ts";
 import { elementsOf } from "./elements.ts";
 import type { Adapter } from "./adapter.ts";
+import { passGradient } from "./add.ts";
 import { applyLinear, linearGradients, type LinearWeights, trainable } from "./linear.ts";
 import { elementGroups, lanesPerRow, rowGroups } from "./rows.ts";
 import { rows as rowsOf, type Tensor } from "./tensor.ts";
 import divergencesWgsl from "./token_divergences.wgsl" with { type: "text" };
 import forwardWgsl from "./token_log_probs.wgsl" with { type: "text" };
 import gradientWgsl from "./token_log_probs_gradient.wgsl" with { type: "text" };
+import { sizesOf } from "./weight_parts.ts";
 
 /** Options of {@linkcode tokenLogProbs}. */
 export interface TokenLogProbsOptions {
-  /** [vocabulary, channels]. */
-  head: Tensor;
+  /** [vocabulary, channels]; a list where one tensor can't hold it: rows that continue each other. */
+  head: Tensor | readonly Tensor[];
   /** The head's adapter; then the head itself is frozen. */
   adapter?: Adapter | undefined;
   /** u32 [rows]: the token whose log-probability is wanted. */
@@ -20,7 +22,7 @@ export interface TokenLogProbsOptions {
   /** Other models over the same rows, to be compared with; no gradient flows to them. */
   others?: readonly {
     readonly hidden: Tensor;
-    readonly head: Tensor;
+    readonly head: Tensor | readonly Tensor[];
     readonly adapter?: Adapter | undefined;
   }[];
   /** How many bytes of logits may exist at a time, of each model; default 64 MiB. */
@@ -50,7 +52,7 @@ export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogPro
   const { head, adapter, targets, others = [], logitsBytes = 64 * 2 ** 20 } = options;
   const layer: LinearWeights = { weight: head, adapter };
   const [rows = 0] = hidden.shape;
-  const [vocabulary = 0] = head.shape;
+  const [vocabulary] = sizesOf(head);
   const size = Math.max(1, Math.floor(logitsBytes / 4 / vocabulary / CHUNK_ROWS)) * CHUNK_ROWS;
   const logProbs = temporary([rows], "token log-probs");
   const logSums = temporary([rows], "token log-sums");
@@ -132,7 +134,7 @@ export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogPro
           ...(hiddenGradient ? { output: chunk.cut(hiddenGradient) } : {}),
         });
       }
-      if (hiddenGradient !== undefined) gradients.set(hidden, hiddenGradient);
+      if (hiddenGradient !== undefined) passGradient(graph, hidden, { gradient: hiddenGradient, gradients });
     },
   });
   return { logProbs, others: compared.map(({ logProbs, divergences }) => ({ logProbs, divergences })) };

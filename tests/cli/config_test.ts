@@ -624,7 +624,7 @@ Deno.test("parseConfig fills in every default of generate", () => {
     prompt: "Say: [hello]",
     data: { prompts: null, template: null },
     generation: { temperature: 1, topK: null, topP: null, seed: 0, maxTokens: 128 },
-    output: { file: null },
+    output: { file: null, format: "jsonl", name: null },
   });
 });
 

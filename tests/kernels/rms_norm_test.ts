@@ -1,7 +1,7 @@
 import { assertThrows } from "@std/assert";
 import { backward, createGraph, input, output } from "../../kernels/graph.ts";
 import { linear } from "../../kernels/linear.ts";
-import { columnSums, rmsNorm } from "../../kernels/rms_norm.ts";
+import { rmsNorm } from "../../kernels/rms_norm.ts";
 import {
   assertClose,
   filled,
@@ -90,20 +90,6 @@ Deno.test("rmsNorm's ε keeps a row of zeros at zero and counts where x is small
   const { y } = await runOnce(graph);
   const expected = reference(x, { weight: [1, 1, 1, 1], epsilon });
   assertClose(y!, expected, { tolerance: TOLERANCE, what: "y" });
-});
-
-Deno.test("columnSums adds the sum of all rows", async () => {
-  const [rows, channels] = [9, 260];
-  const graph = createGraph(device);
-  const values = randomValues(rows * channels, { seed: 1 });
-  const before = randomValues(channels, { seed: 2 });
-  const into = filled(device, before, { shape: [channels] });
-  columnSums(graph, filled(device, values, { shape: [rows, channels] }), into);
-  output(graph, "sums", into);
-  const { sums } = await runOnce(graph);
-  const expected = Float64Array.from(before);
-  values.forEach((value, i) => expected[i % channels]! += value);
-  assertClose(sums!, expected, { tolerance: 1e-6, what: "sums" });
 });
 
 Deno.test("rmsNorm says which shapes don't match", () => {

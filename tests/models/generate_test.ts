@@ -5,6 +5,7 @@ import { createGraph, input, output } from "../../kernels/graph.ts";
 import { linear } from "../../kernels/linear.ts";
 import { createParameters, layoutParameters, maximumSegmentBytes } from "../../kernels/parameters.ts";
 import { compile } from "../../kernels/program.ts";
+import type { Tensor } from "../../kernels/tensor.ts";
 import type { GenerationOptions } from "../../models/continue_prompts.ts";
 import { createDecoder } from "../../models/decoder.ts";
 import { openModelDirectory } from "../../models/files/directory.ts";
@@ -261,7 +262,7 @@ Deno.test("a generator's second call creates nothing on the device and waits onc
 Deno.test("a generator follows its weights as they change", async () => {
   const { model: { device, weights }, draw } = await fixtureGenerator();
   const before = await draw({ temperature: 0 });
-  const norm = weights.get("norm")!;
+  const norm = weights.get("norm") as Tensor;
   device.gpu.queue.writeBuffer(norm.storage.buffer!, norm.storage.offset, new Float32Array(32).fill(-1));
   assertNotEquals((await draw({ temperature: 0 })).tokens, before.tokens);
 });

@@ -123,15 +123,20 @@ for (const [name, expectedIn] of Object.entries(cases)) {
     const shape = measureGroups(groups);
     assertEquals(shape.rows, tokens.length);
     const graph = createGraph(device);
-    const { tokens: tokenIds, positions, spans } = batchInputs(graph, shape);
+    const packing = packingOf(config, { maxLength: 64 });
+    const batch = batchInputs(graph, shape, packing.inputs);
     const hidden = transformer(graph, policy.tensors, {
       config,
-      inputs: { tokens: tokenIds, positions, rotaryTables: rotaryTables(device, config, { positions: 64 }) },
-      attend: attendWithin(graph, config, { spans }),
+      inputs: {
+        tokens: batch.tokens,
+        positions: batch.positions,
+        rotaryTables: rotaryTables(device, config, { positions: 64 }),
+      },
+      attend: attendWithin(graph, config, { spans: batch.spans, windowSpans: batch.window_spans }),
     });
     const normed = finalNorm(graph, hidden, { config, weights: policy.tensors });
     output(graph, "logits", linear(graph, normed, outputHead(config, policy.tensors)));
-    const outputs = await run(graph, { ...packGroups(groups, { shape }) });
+    const outputs = await run(graph, { ...packGroups(groups, { shape, ...packing.pack }) });
     assertEquals(logits.length, tokens.length);
     assertAllWithin(outputs.logits!, logits.flat(), { tolerance: 1e-4, what: "logits" });
   });

@@ -3,12 +3,14 @@
  * a mistake in an index shows, each gradient against central differences of its own forward definition.
  *
  * The PyTorch numbers came from `torch.autograd` on the same waves, sin(rate · (i + 1)): softmax attention written with
- * `@`, `masked_fill` and `softmax`; `log_softmax`; `x * rsqrt(x.pow(2).mean(-1) + 0.01) * w`; `functional.silu`; rotary
- * as `x * cos + rotate_half(x) * sin`; `torch.optim.AdamW`.
+ * `@`, `masked_fill` and `softmax`; `log_softmax`; `x * rsqrt(x.pow(2).mean(-1) + 0.01) * w`; `functional.layer_norm`,
+ * `silu` and `gelu`; `torch.erf`; rotary as `x * cos + rotate_half(x) * sin`; `torch.optim.AdamW`.
  */
 import { assertClose, randomValues } from "../harness.ts";
 import { type AdamwState, adamwStep } from "./adamw.ts";
 import { attention, attentionGradient, type AttentionReference, qkvWidth } from "./attention.ts";
+import { erf, gelu, geluGradient } from "./gelu.ts";
+import { layerNorm, layerNormGradients } from "./layer_norm.ts";
 import { product, transpose } from "./matmul.ts";
 import {
   rmsNorm,
@@ -135,6 +137,62 @@ Deno.test("the rotary reference is that of Hugging Face's Llama, and its inverse
     ...[1.285108622316, 0.454521716331, -0.046951202239, 0.501160804127],
   ], { tolerance: EXACT, what: "y" });
   assertClose(rotary(y, { ...options, direction: -1 }), x, { tolerance: 1e-15, what: "x" });
+});
+
+Deno.test("the rotary reference with two frequencies for heads of 6 is that of Hugging Face's GPT-NeoX", () => {
+  const options = { width: 6, heads: 1, headSize: 6, positions: [3, 7], frequencies: [1, 0.25] };
+  assertClose(rotary(wave(12, 1.5), { ...options, direction: 1 }), [
+    ...[-0.849563494051, 0.293716372796, 1.108513982239, -0.108252342515, 0.937999976775, 0.412118485242],
+    ...[-1.191280213082, -0.544232089936, 0.028026565932, -0.64389145333, -0.711785342369, -0.750987246772],
+  ], { tolerance: EXACT, what: "y" });
+});
+
+Deno.test("the LayerNorm reference and its gradients are PyTorch's", () => {
+  const x = wave(8, 1.1);
+  const options = { weight: wave(4, 0.7).map((value) => 1 + value), bias: wave(4, 0.3), epsilon: 0.01 };
+  assertClose(layerNorm(x, options), [
+    ...[1.897098045895, 2.283493128031, 0.038120738968, -0.990119579783],
+    ...[-2.300254920474, 0.617190657444, 2.8223196298, 1.543354944708],
+  ], { tolerance: EXACT, what: "y" });
+  const gradients = layerNormGradients(x, { ...options, gradient: wave(8, 0.6) });
+  assertClose(gradients.x, [
+    ...[-0.737255630841, 0.487744350506, 0.640441889734, -0.3909306094],
+    ...[0.057783319364, 0.062900902383, 0.056106540494, -0.176790762241],
+  ], { tolerance: EXACT, what: "dx" });
+  assertClose(gradients.weight, [0.327209146205, 0.7951761878, -1.343302563653, -1.428715774718], {
+    tolerance: EXACT,
+    what: "dw",
+  });
+  assertClose(gradients.bias, [0.705762481455, 0.489518642672, 0.102271858465, -0.320701428285], {
+    tolerance: EXACT,
+    what: "db",
+  });
+});
+
+Deno.test("the references of erf and GELU, exact and by tanh, are PyTorch's", () => {
+  const at = [-6, -2.5, -1, -0.3, 1e-3, 0.5, 1, 3, 4.5];
+  assertClose(at.map(erf), [
+    ...[-1, -0.999593047983, -0.84270079295, -0.328626759459, 0.001128378791, 0.520499877813],
+    ...[0.84270079295, 0.999977909503, 0.999999999803],
+  ], { tolerance: 1e-12, what: "erf" });
+  const x = wave(8, 0.8).map((value) => 4 * value);
+  const gradient = wave(8, 0.5);
+  assertClose(gelu(x, "none"), [
+    ...[2.863524544892, 3.998166865449, 2.692537504244, -0.095193731274],
+    ...[-0.003735916707, -0.000134636145, -0.014604528002, 0.316763343632],
+  ], { tolerance: EXACT, what: "gelu" });
+  assertClose(geluGradient(x, { approximation: "none", gradient }), [
+    ...[0.487383618078, 0.841897488289, 1.02200101896, 0.288284842316],
+    ...[-0.006658478872, -7.5239824e-05, 0.012549180612, -0.640479485949],
+  ], { tolerance: EXACT, what: "gelu gradient" });
+  assertClose(gelu(x, "tanh"), [
+    ...[2.863976511777, 3.998223592487, 2.693010733024, -0.095194673057],
+    ...[-0.00333371552, -7.5564313e-05, -0.014156646752, 0.316750016074],
+  ], { tolerance: EXACT, what: "tanh" });
+  assertClose(geluGradient(x, { approximation: "tanh", gradient }), [
+    ...[0.487269966487, 0.841755104028, 1.02199640243, 0.288299232362],
+    ...[-0.006430723873, -5.0583181e-05, 0.01265318877, -0.640399751312],
+  ], { tolerance: EXACT, what: "tanh gradient" });
 });
 
 Deno.test("the AdamW reference takes PyTorch's steps", () => {

@@ -70,7 +70,8 @@ export function swigluGradient(
 
 /**
  * Rotary embedding by its definition: elements i and i + D/2 of a head are a complex number that is multiplied by
- * exp(√−1 · position · θ_i). The gradient multiplies by the conjugate: `direction` −1.
+ * exp(√−1 · position · θ_i). Where there are fewer than D/2 frequencies, that goes for twice as many elements from the
+ * head's start, and the others stay. The gradient multiplies by the conjugate: `direction` −1.
  */
 export function rotary(x: ArrayLike<number>, options: {
   width: number;
@@ -84,10 +85,10 @@ export function rotary(x: ArrayLike<number>, options: {
   const y = Float64Array.from(x);
   for (let row = 0; row < positions.length; row++) {
     for (let head = 0; head < heads; head++) {
-      for (let i = 0; i < headSize / 2; i++) {
+      for (let i = 0; i < frequencies.length; i++) {
         const angle = direction * positions[row]! * frequencies[i]!;
         const real = row * width + head * headSize + i;
-        const imaginary = real + headSize / 2;
+        const imaginary = real + frequencies.length;
         y[real] = x[real]! * Math.cos(angle) - x[imaginary]! * Math.sin(angle);
         y[imaginary] = x[real]! * Math.sin(angle) + x[imaginary]! * Math.cos(angle);
       }
