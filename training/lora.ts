@@ -99,7 +99,7 @@ export async function loadMerged(
     label: "adapter",
   });
   await loadAdapter(device, set, { path: adapter, layout, parameters, seed: 0 });
-  await applyAdapters(device, weights, adaptersOf(layout, set.tensors));
+  await applyAdapters(device, weights, { adapters: adaptersOf(layout, set.tensors), parameters });
   for (const buffer of set.buffers) buffer.destroy();
 }
 

@@ -56,7 +56,10 @@ export function parseModelConfig(config: Config, { name }: { name: string }): Mo
     (Array.isArray(architectures) && architectures.includes(family.architecture));
   if (!known) {
     throw new Error(
-      `${name}: architectures is ${JSON.stringify(architectures)}, not supported; ${supported()}`,
+      `${name}: architectures is ${
+        JSON.stringify(architectures)
+      }, not supported; of model_type ${type} only ` +
+        `${family.architecture} is`,
     );
   }
   return family.parse(config, { name });

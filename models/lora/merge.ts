@@ -5,6 +5,7 @@ import { createGraph } from "../../kernels/graph.ts";
 import type { ParameterSet } from "../../kernels/parameters.ts";
 import { compile, type Program } from "../../kernels/program.ts";
 import { bytesOf, externalTensor } from "../../kernels/tensor.ts";
+import type { ModelParameter } from "../parameters.ts";
 import { type DeviceTensor, type StoredParameter, tensorsOfBuffer, weightTensors } from "../weights.ts";
 
 /**
@@ -19,7 +20,10 @@ import { type DeviceTensor, type StoredParameter, tensorsOfBuffer, weightTensors
 export async function mergedTensors(
   device: Device,
   base: ParameterSet,
-  options: { parameters: readonly StoredParameter[]; adapters: ReadonlyMap<string, Adapter> },
+  options: {
+    parameters: readonly (StoredParameter & Pick<ModelParameter, "transposed">)[];
+    adapters: ReadonlyMap<string, Adapter>;
+  },
 ): Promise<DeviceTensor[]> {
   const { parameters, adapters } = options;
   const shapeOf = (name: string) => base.layout.entries.get(name)!.shape;
@@ -40,7 +44,8 @@ export async function mergedTensors(
     if (program === undefined) {
       const graph = createGraph(device);
       const output = externalTensor(buffer!, { shape: shapeOf(name) });
-      mergedWeight(graph, base.tensors.get(name)!, { adapter: adapters.get(name)!, output });
+      const transposed = parameters.find((parameter) => parameter.name === name)!.transposed;
+      mergedWeight(graph, base.tensors.get(name)!, { adapter: adapters.get(name)!, transposed, output });
       [program] = await compile(device, { graphs: [graph] }) as [Program];
       programs.set(name, program);
     }

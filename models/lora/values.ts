@@ -24,12 +24,12 @@ export async function uploadAdapter(
 ): Promise<void> {
   const { layout, read } = options;
   for (const tensor of adapterTensors(layout)) {
-    const { place, width, rows, columns } = placeOf(layout, tensor);
+    const { place, width, rows, columns, rowOf } = placeOf(layout, tensor);
     const values = await read(tensor);
     const padded = new Float32Array(rows * width);
     const [height, own] = tensor.shape;
     for (let row = 0; row < height; row++) {
-      padded.set(values.subarray(row * own, (row + 1) * own), row * width);
+      padded.set(values.subarray(row * own, (row + 1) * own), rowOf(row) * width);
     }
     const [{ segment, offset }] = set.layout.entries.get(place)!.pieces as [ParameterPiece];
     device.gpu.queue.writeBuffer(set.buffers[segment]!, offset + columns * 4, padded);

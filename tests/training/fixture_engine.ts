@@ -1,5 +1,5 @@
 /** An engine that holds a fixture's policy and reference, and the fixture's batch. */
-import { measureGroups, type PackedGroup, packGroups } from "../../data/pack.ts";
+import { measureGroups, type PackedBatch, type PackedGroup } from "../../data/pack.ts";
 import type { CompiledLoss } from "../../losses/compile.ts";
 import { openModelDirectory } from "../../models/files/directory.ts";
 import { parseModelConfig } from "../../models/families/mod.ts";
@@ -51,7 +51,7 @@ export async function fixtureEngine(
     seeded?: boolean;
   },
 ): Promise<
-  FixtureEngine & { shape: ReturnType<typeof measureGroups>; batch: ReturnType<typeof packGroups> }
+  FixtureEngine & { shape: ReturnType<typeof measureGroups>; batch: PackedBatch }
 > {
   const device = await testDevice();
   const expected = await readExpectation(name);
@@ -110,7 +110,7 @@ export async function fixtureEngine(
   await reset();
   if (options.loss.needs.mismatched) {
     engine.beginStep();
-    const batch = packGroups(mismatchedGroups, { shape: mismatchedShape });
+    const batch = engine.pack(mismatchedGroups, mismatchedShape);
     const records = mismatchedGroups.length;
     engine.accumulateMismatched(batch, {
       shape: mismatchedShape,
@@ -124,7 +124,7 @@ export async function fixtureEngine(
     expected,
     pairs,
     shape,
-    batch: packGroups(groups, { shape }),
+    batch: engine.pack(groups, shape),
     reset,
     async read(set) {
       const tensors = weightTensors(device, set, { parameters });

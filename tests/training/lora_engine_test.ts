@@ -27,10 +27,8 @@ import { fixturePairs } from "./fixture_engine.ts";
 
 const device = await testDevice();
 const loss = compileLoss(dpo({ beta: 0.1 }));
-const expected = await readExpectation("lora-llama-gqa");
-const pairs = fixturePairs(expected);
-const measured = measureGroups(pairs);
-const shape = { rows: 96, slots: 96, sequences: measured.sequences };
+const shape = { rows: 96, slots: 96, sequences: 6 };
+const pairs = fixturePairs(await readExpectation("lora-llama-gqa"));
 const batch = packGroups(pairs, { shape });
 const shares = { shape, labels: [], records: 3, stepRecords: 3, stepTokens: 1 };
 const inFixtureOrder = (values: ArrayLike<number>) => [0, 2, 4, 1, 3, 5].map((i) => values[i]!);
@@ -128,10 +126,13 @@ async function multiplyOut(setup: Setup, base: ReadonlyMap<string, ArrayLike<num
   return merged;
 }
 
-async function fixtureSetup(options: Parameters<typeof loraEngine>[1] = {}): Promise<Setup> {
-  using directory = await openModelDirectory(fixturePath("llama-gqa"));
+async function fixtureSetup(
+  fixture: string,
+  options: Parameters<typeof loraEngine>[1] & { model: string },
+): Promise<Setup> {
+  using directory = await openModelDirectory(fixturePath(options.model));
   const parameters = modelParameters(parseModelConfig(directory.config, { name: "fixture" }));
-  using adapter = await openAdapterDirectory(fixturePath("lora-llama-gqa"), { parameters });
+  using adapter = await openAdapterDirectory(fixturePath(fixture), { parameters });
   const setup = await loraEngine(adapter.layout.settings, options);
   await uploadAdapter(device, setup.engine.sets.policy, {
     layout: setup.layout,
@@ -140,49 +141,53 @@ async function fixtureSetup(options: Parameters<typeof loraEngine>[1] = {}): Pro
   return setup;
 }
 
-Deno.test("lora-llama-gqa: log-probs, loss, gradients and an AdamW step agree with PyTorch", async () => {
-  const setup = await fixtureSetup();
-  const { engine } = setup;
-  const run = () => {
-    engine.beginStep();
-    return engine.accumulate(batch, shares).read();
-  };
-  const { policy, reference, losses } = await run();
-  assertAllWithin(inFixtureOrder(policy!), expected.policy.sequence_logps, {
-    tolerance: 5e-4,
-    what: "policy",
-  });
-  assertAllWithin(inFixtureOrder(reference!), expected.reference.sequence_logps, {
-    tolerance: 5e-4,
-    what: "reference",
-  });
-  const wanted = expected.losses.dpo!;
-  assertRelative(sum(losses!), wanted.value, { tolerance: 1e-4, what: "loss" });
-  const gradients = await readAdapter(setup, engine.sets.gradients);
-  assertEquals([...gradients.keys()].sort(), Object.keys(wanted.grads).sort());
-  assertRelative(norm(gradients.values()), wanted.grad_global_norm, {
-    tolerance: 1e-4,
-    what: "gradient norm",
-  });
-  for (const [name, values] of gradients) {
-    assertSummary(values, wanted.grads[name]!, { tolerance: 2e-4, what: name });
-  }
+for (const model of ["llama-gqa", "gpt_neox"]) {
+  Deno.test(`lora-${model}: log-probs, loss, gradients and an AdamW step agree with PyTorch`, async () => {
+    const expected = await readExpectation(`lora-${model}`);
+    const setup = await fixtureSetup(`lora-${model}`, { model });
+    const { engine } = setup;
+    const batch = engine.pack(fixturePairs(expected), shape);
+    const run = () => {
+      engine.beginStep();
+      return engine.accumulate(batch, shares).read();
+    };
+    const { policy, reference, losses } = await run();
+    assertAllWithin(inFixtureOrder(policy!), expected.policy.sequence_logps, {
+      tolerance: 5e-4,
+      what: "policy",
+    });
+    assertAllWithin(inFixtureOrder(reference!), expected.reference.sequence_logps, {
+      tolerance: 5e-4,
+      what: "reference",
+    });
+    const wanted = expected.losses.dpo!;
+    assertRelative(sum(losses!), wanted.value, { tolerance: 1e-4, what: "loss" });
+    const gradients = await readAdapter(setup, engine.sets.gradients);
+    assertEquals([...gradients.keys()].sort(), Object.keys(wanted.grads).sort());
+    assertRelative(norm(gradients.values()), wanted.grad_global_norm, {
+      tolerance: 1e-4,
+      what: "gradient norm",
+    });
+    for (const [name, values] of gradients) {
+      assertSummary(values, wanted.grads[name]!, { tolerance: 2e-4, what: name });
+    }
 
-  await engine.update({ learningRate: 1e-3, step: 1 }).read();
-  const step = expected.adamw_step.no_clip!;
-  for (const [name, values] of await readAdapter(setup, engine.sets.policy)) {
-    assertSummary(values, step.params[name]!, { tolerance: 5e-5, what: name });
-  }
-  assertRelative(sum((await run()).losses!), step.loss_after, {
-    tolerance: 2e-4,
-    what: "loss after the step",
+    await engine.update({ learningRate: 1e-3, step: 1 }).read();
+    const step = expected.adamw_step.no_clip!;
+    for (const [name, values] of await readAdapter(setup, engine.sets.policy)) {
+      assertSummary(values, step.params[name]!, { tolerance: 5e-5, what: name });
+    }
+    assertRelative(sum((await run()).losses!), step.loss_after, {
+      tolerance: 2e-4,
+      what: "loss after the step",
+    });
   });
-});
+}
 
 Deno.test("a base in bfloat16 computes what the same numbers in float32 do", async () => {
   const outputs = [];
   for (const base of ["float32", "bfloat16"] as const) {
-    const setup = await fixtureSetup({ model: "llama-gqa-bf16", base });
+    const setup = await fixtureSetup("lora-llama-gqa", { model: "llama-gqa-bf16", base });
     setup.engine.beginStep();
     const { policy, reference } = await setup.engine.accumulate(batch, shares).read();
     outputs.push({ policy, reference, gradients: await readAdapter(setup, setup.engine.sets.gradients) });
@@ -193,53 +198,67 @@ Deno.test("a base in bfloat16 computes what the same numbers in float32 do", asy
   assertEquals(narrow!.gradients, wide!.gradients);
 });
 
-Deno.test("an adapter's gradients are those of the full matrix, projected: dB = s dW Aᵀ and dA = s Bᵀ dW", async () => {
-  const setup = await loraEngine(varied);
-  await uploadRandom(setup, { seed: 5 });
-  const { engine, parameters, layout } = setup;
-  engine.beginStep();
-  const adapted = await engine.accumulate(batch, shares).read();
-  const gradients = await readAdapter(setup, engine.sets.gradients);
-  const values = await readAdapter(setup, engine.sets.policy);
+/** Adapters on every family's own layers, of ranks that 4 doesn't divide. */
+const projected = {
+  "llama-gqa": varied,
+  "gpt2": { rank: 3, alpha: 5, targets: "all-linear", rankPattern: { c_attn: 6 } }, // stored [inputs, outputs]
+  "gpt_neox": { rank: 3, alpha: 5, targets: ["query_key_value", "dense_4h_to_h", "embed_out"] }, // rows woven by heads
+  "qwen3": { rank: 5, alpha: 2, targets: "all-linear" },
+} satisfies Record<string, LoraSettings>;
+for (const [model, settings] of Object.entries(projected)) {
+  Deno.test(`${model}: an adapter's gradients are those of the full matrix, projected: dB = s dW Aᵀ and dA = s Bᵀ dW`, async () => {
+    const setup = await loraEngine(settings, { model });
+    await uploadRandom(setup, { seed: 5 });
+    const { engine, parameters, layout } = setup;
+    const batch = engine.pack(pairs, shape);
+    engine.beginStep();
+    const adapted = await engine.accumulate(batch, shares).read();
+    const gradients = await readAdapter(setup, engine.sets.gradients);
+    const values = await readAdapter(setup, engine.sets.policy);
 
-  // The same policy as full matrices, in an engine that trains these.
-  const merged = await readMerged(setup, "policy");
-  const full = await fullEngine(merged, parameters);
-  const fullOutputs = await full.accumulate(batch, shares).read();
-  assertClose(adapted.policy!, fullOutputs.policy!, { tolerance: 2e-6, what: "log-probs" });
-  const dense = new Map<string, Float32Array>();
-  for (const { name, shape, read } of weightTensors(device, full.sets.gradients, { parameters })) {
-    dense.set(name, await read(0, shape.reduce((a, b) => a * b, 1)));
-  }
-  for (const { layers } of layout.weights) {
-    for (const { name, rank, scale, shape: [outputs, inputs] } of layers) {
-      const [nameA, nameB] = ["A", "B"].map((m) => `base_model.model.${name}.lora_${m}.weight`) as [
-        string,
-        string,
-      ];
-      const [a, b] = [values.get(nameA)!, values.get(nameB)!];
-      const dW = dense.get(`${name}.weight`)!;
-      const dA = new Float64Array(rank * inputs), dB = new Float64Array(outputs * rank);
-      for (let o = 0; o < outputs; o++) {
-        for (let r = 0; r < rank; r++) {
-          for (let i = 0; i < inputs; i++) {
-            dA[r * inputs + i]! += scale * b[o * rank + r]! * dW[o * inputs + i]!;
-            dB[o * rank + r]! += scale * dW[o * inputs + i]! * a[r * inputs + i]!;
+    // The same policy as full matrices, in an engine that trains these.
+    const merged = await readMerged(setup, "policy");
+    const full = await fullEngine(merged, { model, parameters });
+    const fullOutputs = await full.accumulate(batch, shares).read();
+    assertClose(adapted.policy!, fullOutputs.policy!, { tolerance: 2e-6, what: "log-probs" });
+    const dense = new Map<string, Float32Array>();
+    for (const { name, shape, read } of weightTensors(device, full.sets.gradients, { parameters })) {
+      dense.set(name, await read(0, shape.reduce((a, b) => a * b, 1)));
+    }
+    for (const { layers } of layout.weights) {
+      for (const { name, rank, scale, shape: [outputs, inputs] } of layers) {
+        const [nameA, nameB] = ["A", "B"].map((m) => `base_model.model.${name}.lora_${m}.weight`) as [
+          string,
+          string,
+        ];
+        const [a, b] = [values.get(nameA)!, values.get(nameB)!];
+        const stored = dense.get(`${name}.weight`)!;
+        const isTransposed = parameters.some(({ parts, transposed }) =>
+          transposed === true && parts.some((part) => part.name === `${name}.weight`)
+        );
+        const at = (o: number, i: number) => isTransposed ? i * outputs + o : o * inputs + i;
+        const dA = new Float64Array(rank * inputs), dB = new Float64Array(outputs * rank);
+        for (let o = 0; o < outputs; o++) {
+          for (let r = 0; r < rank; r++) {
+            for (let i = 0; i < inputs; i++) {
+              dA[r * inputs + i]! += scale * b[o * rank + r]! * stored[at(o, i)]!;
+              dB[o * rank + r]! += scale * stored[at(o, i)]! * a[r * inputs + i]!;
+            }
           }
         }
+        // Sums of float32 products in another order, through the whole backward pass.
+        assertClose(gradients.get(nameA)!, dA, { tolerance: 2e-5, what: nameA });
+        assertClose(gradients.get(nameB)!, dB, { tolerance: 2e-5, what: nameB });
       }
-      // Sums of float32 products in another order, through the whole backward pass.
-      assertClose(gradients.get(nameA)!, dA, { tolerance: 2e-5, what: nameA });
-      assertClose(gradients.get(nameB)!, dB, { tolerance: 2e-5, what: nameB });
     }
-  }
-});
+  });
+}
 
 async function fullEngine(
   policy: Map<string, Float32Array>,
-  parameters: Setup["parameters"],
+  { model, parameters }: { model: string; parameters: Setup["parameters"] },
 ): Promise<Engine> {
-  using directory = await openModelDirectory(fixturePath("llama-gqa"));
+  using directory = await openModelDirectory(fixturePath(model));
   const engine = await createEngine(device, {
     config: parseModelConfig(directory.config, { name: "fixture" }),
     loss,

@@ -36,6 +36,7 @@ Deno.test("Qwen3 has heads of 128 and norms of them", () => {
     model_type: "qwen3",
     hidden_size: 1024,
     num_attention_heads: 16,
+    num_key_value_heads: 8,
     num_hidden_layers: 1,
   });
   assertEquals([config.headSize, config.headNorms, config.biases.qkv], [128, true, false]);

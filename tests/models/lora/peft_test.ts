@@ -37,7 +37,7 @@ Deno.test("parseAdapterConfig refuses what would compute something else, by key"
     [{ use_dora: true }, "a.json: use_dora is true, which is not supported; only false is"],
     [{ bias: "all" }, 'a.json: bias is "all", which is not supported; only "none" is'],
     [{ modules_to_save: ["lm_head"] }, 'a.json: modules_to_save is ["lm_head"], which is not supported'],
-    [{ fan_in_fan_out: true }, "a.json: fan_in_fan_out is true"],
+    [{ fan_in_fan_out: "no" }, 'a.json: fan_in_fan_out is "no"'],
     [{ target_modules: null }, "a.json: target_modules is null; give names of layers"],
     [{ r: 0 }, "a.json: r is 0; give a positive integer"],
     [{ rank_pattern: { q_proj: "8" } }, "a.json: rank_pattern is"],
