@@ -12,6 +12,13 @@ import type { Message, PairedRecord, PairedRecordOf } from "./records.ts";
 
 /** Reads a preference pair in any of its forms; see `parseRecord`. */
 export function parsePaired(object: JsonObject, source: RecordSource): PairedRecord {
+  const record = parseSequences(object, source);
+  const { margin } = object;
+  // Only a loss with a margin reads it: whatever else a data set keeps under this name is no mistake.
+  return typeof margin === "number" && Number.isFinite(margin) ? { ...record, margin } : record;
+}
+
+function parseSequences(object: JsonObject, source: RecordSource): PairedRecord {
   if ("chosen_ids" in object || "rejected_ids" in object) return parseIds(object, source);
 
   const chosen = readTextOrMessages(object, "chosen", source);

@@ -21,6 +21,8 @@ const WANTED =
  * | `prompt_ids`, `completion_ids`, `label` | a labelled completion that is already tokenized |
  * | the last three without `label`, or `text` | a demonstration |
  *
+ * A pair may have a number under `margin`, which a loss with margins reads; without one it is left out.
+ *
  * Keys of a pair win over the others, and keys that aren't listed are ignored, because published data sets
  * carry scores and sources beside the texts. Where a prompt is a string and a completion is a message list,
  * the prompt is the user's turn; where it's the other way round, the completion is the assistant's turn.

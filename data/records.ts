@@ -40,6 +40,8 @@ export interface PairedRecordOf<F extends SequenceForm> {
   chosen: SequenceForms[F];
   /** The dispreferred completion, never empty. */
   rejected: SequenceForms[F];
+  /** By how much the preferred one is better, for losses with a margin; absent if the data has no number for it. */
+  margin?: number;
 }
 
 /** A prompt and one completion in form `F`, labelled as desirable or not. */

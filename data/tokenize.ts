@@ -19,6 +19,8 @@ export interface TokenizedPair {
   chosen: Int32Array;
   /** The dispreferred completion's ids, EOS included unless it was cut. */
   rejected: Int32Array;
+  /** The record's margin, if it has one. */
+  margin?: number;
   /** How many tokens were cut from each part, by its name; absent if none were. */
   cut?: { prompt: number; chosen: number; rejected: number };
 }
@@ -99,7 +101,7 @@ export function tokenizePairs(
   options: TokenizeOptions = {},
 ): Tokenized<TokenizedPair> {
   return tokenizeAll(records, options, (record) => {
-    const { line, form, prompt, chosen, rejected } = record;
+    const { line, form, prompt, chosen, rejected, margin } = record;
     const exchange = { form, prompt, completions: [chosen, rejected] } as Exchange;
     const fitted = encodeAndFit(exchange, tokenizer, options);
     if (typeof fitted === "string") return fitted;
@@ -107,7 +109,14 @@ export function tokenizePairs(
     if (fitted.isCut && isEqual(a, b)) return "chosen equals rejected once cut";
     const [cutChosen, cutRejected] = fitted.cut.completions as [number, number];
     const cut = { prompt: fitted.cut.prompt, chosen: cutChosen, rejected: cutRejected };
-    return { line, prompt: fitted.prompt, chosen: a, rejected: b, ...(fitted.isCut ? { cut } : {}) };
+    return {
+      line,
+      prompt: fitted.prompt,
+      chosen: a,
+      rejected: b,
+      ...(margin === undefined ? {} : { margin }),
+      ...(fitted.isCut ? { cut } : {}),
+    };
   });
 }
 

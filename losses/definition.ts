@@ -119,7 +119,9 @@ export interface Loss {
 
 /** Parts of a loss with one term. */
 export interface LossParts
-  extends Pick<Loss, "name" | "kind">, Partial<Pick<Loss, "statistics" | "matchings" | "rewards" | "margin">> {
+  extends
+    Pick<Loss, "name" | "kind">,
+    Partial<Pick<Loss, "statistics" | "matchings" | "rewards" | "margin">> {
   /** The loss of one record, before it is divided by `per`. */
   readonly expression: Expression;
   /** What the sum over the batch is divided by. Default "record". */

@@ -54,7 +54,12 @@ export interface LossPlan {
   /** One a statistic; read the mean of its term and give the statistic, and its derivative by that mean. */
   readonly statistics: readonly { readonly value: Tape; readonly slope: Tape }[];
   /** Read the record's fields; one output a matching: what is ranked, what is given, and the latter's two derivatives. */
-  readonly matchings: { readonly of: Tape; readonly with: Tape; readonly byChosen: Tape; readonly byRejected: Tape };
+  readonly matchings: {
+    readonly of: Tape;
+    readonly with: Tape;
+    readonly byChosen: Tape;
+    readonly byRejected: Tape;
+  };
 }
 
 /** Derives everything that is computed from a loss's formula; throws if the formula doesn't fit the loss's kind. */

@@ -35,7 +35,7 @@ export const programName = (kind: string, { rows, slots }: BatchShape): string =
 /** Records the graph of every program of a run, by name. */
 export function buildGraphs(device: Device, parts: GraphParts): Map<string, Graph> {
   const { options, sets } = parts;
-  const { config, loss } = options;
+  const { config, loss, weighted = false, logWeights = false } = options;
   const tables = rotaryTables(device, config, { positions: options.maxLength });
   const graphs = new Map<string, Graph>();
   const build = (name: string, record: (graph: Graph) => void) => {
@@ -43,8 +43,9 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
     record(graph);
     graphs.set(name, graph);
   };
-  const logProbs: LogProbs = (graph, weights, { batch, others = [] }) =>
-    completionLogProbs(graph, weights, { config, batch, tables, others });
+  const logProbs: LogProbs = (graph, weights, rest) =>
+    completionLogProbs(graph, weights, { config, tables, ...rest });
+  const inputs = (graph: Graph, shape: BatchShape) => batchInputs(graph, shape, { weighted });
   const known = (["reference", "initial"] as const).filter((name) => sets[name] !== null);
 
   for (const shape of options.shapes) {
@@ -52,18 +53,19 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
       const others = loss.needs.reference ? known.filter((name) => name === "reference") : [];
       build(
         programName("train", shape),
-        (graph) => recordTraining(graph, { ...parts, shape, others, logProbs }),
+        (graph) => recordTraining(graph, { ...parts, shape, others, logProbs, batch: inputs(graph, shape) }),
       );
       if (loss.needs.reference && sets.initial !== null) {
         build(
           programName("train, initial", shape),
-          (graph) => recordTraining(graph, { ...parts, shape, others: known, logProbs }),
+          (graph) =>
+            recordTraining(graph, { ...parts, shape, others: known, logProbs, batch: inputs(graph, shape) }),
         );
       }
     }
     if (options.seeded) {
       build(programName("seeded", shape), (graph) => {
-        const batch = batchInputs(graph, shape);
+        const batch = inputs(graph, shape);
         const derivatives = input(graph, "derivatives", { shape: [shape.sequences] });
         const policy = logProbs(graph, sets.policy.tensors, { batch }).sequence;
         backward(graph, new Map([[policy, derivatives]]));
@@ -73,19 +75,22 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
     if (known.length > 0) {
       build(programName("compare", shape), (graph) => {
         const others = known.map((name) => forwardOnly(sets[name]!));
-        const batch = batchInputs(graph, shape);
-        const compared = logProbs(graph, forwardOnly(sets.policy), { batch, others });
+        const batch = inputs(graph, shape);
+        const compared = logProbs(graph, forwardOnly(sets.policy), { batch, others, logWeights });
         output(graph, "policy", compared.sequence);
+        outputLogWeights(graph, compared);
         outputOthers(graph, known, compared);
       });
     }
     for (const name of ["policy", ...known] as const) {
       build(programName(name, shape), (graph) => {
-        const { token, sequence } = logProbs(graph, forwardOnly(sets[name]!), {
-          batch: batchInputs(graph, shape),
+        const scored = logProbs(graph, forwardOnly(sets[name]!), {
+          batch: inputs(graph, shape),
+          logWeights: logWeights && name === "policy",
         });
-        output(graph, "token", token);
-        output(graph, "sequence", sequence);
+        output(graph, "token", scored.token);
+        output(graph, "sequence", scored.sequence);
+        outputLogWeights(graph, scored);
       });
     }
   }
@@ -108,23 +113,24 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
 type LogProbs = (
   graph: Graph,
   weights: Weights,
-  options: { batch: BatchInputs; others?: readonly Weights[] },
+  options: { batch: BatchInputs; others?: readonly Weights[]; logWeights?: boolean },
 ) => CompletionLogProbs;
 
 /** Forward of the policy and of those it is compared with, the loss, and backward. */
 function recordTraining(
   graph: Graph,
-  { options, sets, mismatchedSums, shape, others, logProbs }: GraphParts & {
+  { options, sets, mismatchedSums, shape, others, logProbs, batch }: GraphParts & {
     shape: BatchShape;
+    batch: BatchInputs;
     others: readonly OtherName[];
     logProbs: LogProbs;
   },
 ): void {
   const { sequencesPerRecord } = options;
   const loss = options.loss!;
-  const batch = batchInputs(graph, shape);
+  const { logWeights } = loss.needs;
   const weights = others.map((name) => sets[name]!.tensors);
-  const compared = logProbs(graph, sets.policy.tensors, { batch, others: weights });
+  const compared = logProbs(graph, sets.policy.tensors, { batch, others: weights, logWeights });
   const reference = others[0] === "reference" ? compared.others[0]!.sequence : undefined;
   const losses = preferenceLoss(graph, compared.sequence, {
     formula: loss,
@@ -134,11 +140,17 @@ function recordTraining(
     shares: input(graph, "shares", { shape: [4] }),
     ...(reference ? { reference } : {}),
     ...(loss.needs.mismatched ? { mismatched: mismatchedSums } : {}),
+    ...(compared.logWeights ? { logWeights: compared.logWeights } : {}),
   });
   backward(graph, new Map([[losses, losses]]));
   output(graph, "policy", compared.sequence);
   output(graph, "losses", losses);
+  outputLogWeights(graph, compared);
   outputOthers(graph, others, compared);
+}
+
+function outputLogWeights(graph: Graph, { logWeights }: CompletionLogProbs): void {
+  if (logWeights !== undefined) output(graph, "log_weights", logWeights);
 }
 
 function outputOthers(graph: Graph, names: readonly OtherName[], { others }: CompletionLogProbs): void {

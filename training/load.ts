@@ -105,16 +105,19 @@ export async function loadRecords(
   paths: readonly string[],
   options: {
     wanted: RunRecords;
+    /** The loss that reads margins, by name; null or left out if none does. */
+    needsMargins?: string | null;
     tokenizer: Tokenizer;
     data: Pick<RunConfig["data"], "maxLength" | "maxPromptLength" | "truncate" | "invalid">;
   },
 ): Promise<LoadedRecords> {
-  const { wanted, tokenizer, data } = options;
+  const { wanted, needsMargins = null, tokenizer, data } = options;
   const parts: LoadedRecords[] = [];
   for (const path of paths) {
     const { records, dropped } = await readRecords(path, {
       invalid: data.invalid === "skip" ? "skip" : "throw",
     });
+    if (needsMargins !== null) requireMargins(records, { path, loss: needsMargins });
     const tokenizeOptions = {
       file: path,
       maxLength: data.maxLength,
@@ -141,6 +144,18 @@ export async function loadRecords(
       completion: parts.reduce((sum, { truncated }) => sum + truncated.completion, 0),
     },
   };
+}
+
+function requireMargins(
+  records: readonly TrainingRecord[],
+  { path, loss }: { path: string; loss: string },
+): void {
+  const bare = records.find((record) => record.kind === "paired" && record.margin === undefined);
+  if (bare === undefined) return;
+  throw new Error(
+    `${path}:${bare.line}: the record has no number under "margin", which the ${loss} loss reads; give each pair one, or ` +
+      "take dpo",
+  );
 }
 
 const suitable: Readonly<Record<RunRecords, readonly RecordKind[]>> = {

@@ -78,7 +78,12 @@ export async function prepareRun(
           "(max_position_embeddings)",
       );
     }
-    const reading = { wanted: kind, tokenizer: model.tokenizer, data };
+    const reading = {
+      wanted: kind,
+      needsMargins: typeof loss !== "function" && loss.needs.margins ? loss.name : null,
+      tokenizer: model.tokenizer,
+      data,
+    };
     const records = await loadRecords(data.train, reading);
     const all = data.eval === null ? null : await loadRecords([data.eval], reading);
     const heldOut = all === null || data.evalRecords === null ? all : limitRecords(all, data.evalRecords);
@@ -104,6 +109,8 @@ export async function prepareRun(
       config: model.config,
       loss: host ? null : loss as CompiledLoss,
       seeded: host,
+      logWeights: typeof loss !== "function" && loss.needs.logWeights,
+      weighted: typeof loss !== "function" && loss.tailWeight !== 1,
       sequencesPerRecord,
       reference: !hasReference
         ? "none"
