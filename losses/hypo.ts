@@ -1,7 +1,7 @@
 import { type Loss, record } from "./definition.ts";
 import { constant, maximum } from "./expression.ts";
 import { planLoss, recordFields } from "./plan.ts";
-import { readsAny, recordExpressions, requirePairs, substitute, substituteFields } from "./substitute.ts";
+import { readsAny, recordExpressions, requirePairs, substitute, substituteInLoss } from "./substitute.ts";
 import { compileTape, runTape } from "./tape.ts";
 
 /**
@@ -42,7 +42,7 @@ export function hypo(loss: Loss): Loss {
   // r_w → max(r_w, r_l) makes r_w − r_l → max(r_w − r_l, 0).
   const raised = maximum(record.referenceChosen, record.referenceRejected);
   return {
-    ...substituteFields(loss, { referenceChosen: raised }, { rewards: false }),
+    ...substituteInLoss(loss, new Map([[record.referenceChosen, raised]]), { rewards: false }),
     name: `hypo ${loss.name}`,
   };
 }

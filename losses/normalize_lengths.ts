@@ -1,6 +1,7 @@
 import { type Loss, record } from "./definition.ts";
-import { divide } from "./expression.ts";
-import { readsAny, refuseTokenTerms, requirePairs, substituteFields } from "./substitute.ts";
+import { divide, type Expression } from "./expression.ts";
+import { chosenLogRatio, rejectedLogRatio } from "./log_ratio.ts";
+import { readsAny, refuseTokenTerms, requirePairs, substituteInLoss } from "./substitute.ts";
 
 /**
  * Changes a loss to one of means over tokens: every summed log-prob is divided by its completion's tokens.
@@ -30,12 +31,12 @@ export function normalizeLengths(loss: Loss): Loss {
   if (readsAny(loss, ["lengthChosen", "lengthRejected"])) {
     throw new Error(`normalizeLengths: ${loss.name} divides by lengths already; leave it as it is`);
   }
-  const { lengthChosen, lengthRejected } = record;
-  const means = {
-    policyChosen: divide(record.policyChosen, lengthChosen),
-    policyRejected: divide(record.policyRejected, lengthRejected),
-    referenceChosen: divide(record.referenceChosen, lengthChosen),
-    referenceRejected: divide(record.referenceRejected, lengthRejected),
-  };
-  return { ...substituteFields(loss, means, { rewards: true }), name: `length-normalized ${loss.name}` };
+  const ofChosen = [chosenLogRatio, record.policyChosen, record.referenceChosen];
+  const ofRejected = [rejectedLogRatio, record.policyRejected, record.referenceRejected];
+  // Log-ratios as a whole: their two parts are large, and each would be rounded by itself.
+  const means = new Map<Expression, Expression>([
+    ...ofChosen.map((sum) => [sum, divide(sum, record.lengthChosen)] as const),
+    ...ofRejected.map((sum) => [sum, divide(sum, record.lengthRejected)] as const),
+  ]);
+  return { ...substituteInLoss(loss, means, { rewards: true }), name: `length-normalized ${loss.name}` };
 }

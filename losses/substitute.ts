@@ -1,17 +1,16 @@
 import { type Loss, rankMatching, record, type RecordField, statistic } from "./definition.ts";
-import { type Expression, type Variable, variablesOf } from "./expression.ts";
+import { type Expression, variablesOf } from "./expression.ts";
 
-/** Replaces variables by expressions; what they do not reach stays the same node. */
+/** Replaces nodes, variables or whole sub-expressions, by others; what they do not reach stays the same node. */
 export function substitute(
   expression: Expression,
-  replacements: ReadonlyMap<Variable, Expression>,
+  replacements: ReadonlyMap<Expression, Expression>,
 ): Expression {
   const done = new Map<Expression, Expression>();
   const visit = (node: Expression): Expression => {
-    if (node.kind === "constant") return node;
-    if (node.kind === "variable") return replacements.get(node) ?? node;
-    const known = done.get(node);
+    const known = replacements.get(node) ?? done.get(node);
     if (known !== undefined) return known;
+    if (node.kind !== "operation") return node;
     const operands = node.operands.map(visit);
     const same = operands.every((operand, index) => operand === node.operands[index]);
     const result = same ? node : { ...node, operands };
@@ -21,15 +20,13 @@ export function substitute(
   return visit(expression);
 }
 
-/** Replaces record fields in all that a loss minimizes, and in its reported margin; `rewards` only if asked to. */
-export function substituteFields(
+/** Replaces nodes in all that a loss minimizes, and in its reported margin; in its rewards only if asked to. */
+export function substituteInLoss(
   loss: Loss,
-  fields: Partial<Record<RecordField, Expression>>,
+  given: ReadonlyMap<Expression, Expression>,
   { rewards }: { rewards: boolean },
 ): Loss {
-  const replacements = new Map<Variable, Expression>(
-    Object.entries(fields).map(([field, expression]) => [record[field as RecordField], expression!]),
-  );
+  const replacements = new Map(given);
   const replace = (expression: Expression) => substitute(expression, replacements);
   // With variables of their own, so that the changed loss can be combined with the one it was made from.
   const statistics = loss.statistics.map((old) => statistic({ ...old, term: replace(old.term) }));
