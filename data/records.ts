@@ -40,7 +40,9 @@ export interface PairedRecordOf<F extends SequenceForm> {
   chosen: SequenceForms[F];
   /** The dispreferred completion, never empty. */
   rejected: SequenceForms[F];
-  /** By how much the preferred one is better, for losses with a margin; absent if the data has no number for it. */
+  /**
+   * By how much the preferred one is better, for losses with a margin; absent if the data has no number for it.
+   */
   margin?: number;
 }
 

@@ -34,7 +34,10 @@ export interface PreferenceLossInputs {
   reference?: Tensor;
   /** [sequences], completion lengths in tokens. */
   lengths: Tensor;
-  /** [records], what the data says: 1 for a desirable and 0 for an undesirable completion, or the margin of a pair. */
+  /**
+   * [records], what the data says: 1 for a desirable and 0 for an undesirable completion, or the margin of a
+   * pair.
+   */
   labels: Tensor;
   /** [4]: 1 / records of the optimizer step, 1 / its chosen tokens, records in this batch, 1 / mismatched sequences of the step. */
   shares: Tensor;
@@ -48,7 +51,10 @@ export interface PreferenceLossInputs {
 interface Extras {
   mismatched?: Tensor | undefined;
   logWeights?: Tensor | undefined;
-  /** [matchings, 4, records]: what is ranked, what is given, the givers by rank, and the gradient that comes back to each. */
+  /**
+   * [matchings, 4, records]: what is ranked, what is given, the givers by rank, and the gradient that comes
+   * back to each.
+   */
   ranks?: Tensor | undefined;
 }
 

@@ -19,7 +19,10 @@ fn rank_of(matching: u32, plane: u32, i: u32, records: u32) -> u32 {
   return before;
 }`;
 
-/** Ranks all records. Counting instead of sorting: no more than a few hundred records, one order whatever the device. */
+/**
+ * Ranks all records. Counting instead of sorting: no more than a few hundred records, one order whatever the
+ * device.
+ */
 export const rankRecords = `  for (var i = thread; i < records; i += ${THREADS}u) {
     let ranked = loss_ranked(record_of(i));
     let given = loss_ranked_with(record_of(i));

@@ -12,12 +12,12 @@ export interface AotOptions {
 }
 
 /**
- * Defines AOT: −(1 − ε) log σ(β a) − ε log σ(−β a), a = sort(p_w − p_l) − sort(r_w − r_l) over the batch, p the log-prob
- * under the policy and r under the reference.
+ * Defines AOT: −(1 − ε) log σ(β a) − ε log σ(−β a), a = sort(p_w − p_l) − sort(r_w − r_l) over the batch, p the
+ * log-prob under the policy and r under the reference.
  *
- * Not each pair by itself, but the policy's margins as a whole are to exceed the reference's: at every rank. Melnyk et al.,
- * "Distributional Preference Alignment of LLMs via Optimal Transport", arXiv 2406.05882, section 3, in the form of TRL.
- * The whole optimizer step is sorted, so it wants large ones. Rewards are β (p − r).
+ * Not each pair by itself, but the policy's margins as a whole are to exceed the reference's: at every rank.
+ * Melnyk et al., "Distributional Preference Alignment of LLMs via Optimal Transport", arXiv 2406.05882, section
+ * 3, in the form of TRL. The whole optimizer step is sorted, so it wants large ones. Rewards are β (p − r).
  *
  * @throws {RangeError} If β is not above 0 or ε not in [0, 0.5).
  *
@@ -42,11 +42,11 @@ export function aot(options: AotOptions): Loss {
 }
 
 /**
- * Defines AOT for completions whose pairing means nothing: {@linkcode aot} with a = sort(u_w) − sort(u_l), u the log-ratio
- * of policy and reference.
+ * Defines AOT for completions whose pairing means nothing: {@linkcode aot} with a = sort(u_w) − sort(u_l), u
+ * the log-ratio of policy and reference.
  *
- * At every rank, chosen completions as a whole are to have higher rewards than rejected ones as a whole. The gradient
- * flows to both. Melnyk et al., arXiv 2406.05882, section 3.
+ * At every rank, chosen completions as a whole are to have higher rewards than rejected ones as a whole. The
+ * gradient flows to both. Melnyk et al., arXiv 2406.05882, section 3.
  *
  * @throws {RangeError} If β is not above 0 or ε not in [0, 0.5).
  *

@@ -7,8 +7,9 @@ import { type BetaOptions, checkPositive } from "./options.ts";
 /**
  * Defines APO-down: σ(β u_w) + 1 − σ(β (u_w − u_l)), u the log-ratio of policy and reference.
  *
- * A divergence changes the second part alone. It lowers both completions, the rejected one more, for policies better than the chosen completions. D'Oosterlinck
- * et al., "Anchored Preference Optimization and Contrastive Revisions", arXiv 2408.06266.
+ * A divergence changes the second part alone. It lowers both completions, the rejected one more, for policies
+ * better than the chosen completions. D'Oosterlinck et al., "Anchored Preference Optimization and Contrastive
+ * Revisions", arXiv 2408.06266, equation 8.
  *
  * @throws {RangeError} If β is not above 0, or `divergence` is none.
  *

@@ -6,8 +6,9 @@ import { type BetaOptions, checkPositive } from "./options.ts";
 /**
  * Defines APO-zero: 1 − σ(β u_w) + σ(β u_l), u the log-ratio of policy and reference.
  *
- * It raises the chosen completions and lowers the rejected ones, for policies worse than the chosen completions.
- * D'Oosterlinck et al., "Anchored Preference Optimization and Contrastive Revisions", arXiv 2408.06266.
+ * It raises the chosen completions and lowers the rejected ones, for policies worse than the chosen
+ * completions. D'Oosterlinck et al., "Anchored Preference Optimization and Contrastive Revisions", arXiv
+ * 2408.06266, equation 7.
  *
  * @throws {RangeError} If β is not above 0.
  *

@@ -17,7 +17,10 @@ export interface PolicyLogProbs {
   readonly reference?: ChosenRejected;
   /** Completion lengths in tokens; needed by losses that average over tokens, not read by the others. */
   readonly lengths?: ChosenRejected;
-  /** A number from the data for each pair, such as the difference of two ratings; read by {@linkcode margin} alone. */
+  /**
+   * A number from the data for each pair, such as the difference of two ratings; read by {@linkcode margin}
+   * alone.
+   */
   readonly margins?: NumberArray;
   /**
    * Mean over each completion's tokens of log p(token) − log Σ_v p(v)² under the policy; read by losses that

@@ -24,7 +24,10 @@ export interface CompiledLoss {
     /** How likely the completions are for the policy itself, {@linkcode wpo}'s weights. */
     readonly logWeights: boolean;
   };
-  /** What tokens beyond the length of a pair's shorter completion count in the summed log-probs; 1 where they count as others. */
+  /**
+   * What tokens beyond the length of a pair's shorter completion count in the summed log-probs; 1 where they
+   * count as others.
+   */
   readonly tailWeight: number;
   /** How many numbers each record gets from others by rank. */
   readonly matchings: number;

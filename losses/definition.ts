@@ -67,7 +67,8 @@ export function statistic(parts: Omit<Statistic, "value">): Statistic {
 }
 
 /**
- * A number that a record gets from another record of the batch, the one of its rank: with both sides of the batch sorted,
+ * A number that a record gets from another record of the batch, the one of its rank: with both sides of the
+ * batch sorted,
  * `value` is the `with` that stands where the record's own `of` stands. Equal numbers are ranked by their records' places.
  */
 export interface RankMatching {
@@ -107,8 +108,8 @@ export interface Loss {
   /** What the expressions read of other records by rank, at most four. */
   readonly matchings: readonly RankMatching[];
   /**
-   * What tokens beyond the length of a pair's shorter completion count in the summed log-probs; 1, as all others, for all
-   * losses but {@linkcode ldDpo}'s.
+   * What tokens beyond the length of a pair's shorter completion count in the summed log-probs; 1, as all
+   * others, for all losses but {@linkcode ldDpo}'s.
    */
   readonly tailWeight: number;
   /** Implicit rewards, β times the score that the loss compares; null if it has none. Unpaired: `chosen` is the completion's. */

@@ -17,7 +17,7 @@ export interface DiscopopOptions extends DivergenceOptions {
  * reference.
  *
  * Logistic where the pair is ordered wrongly, exponential where it is ordered rightly. Lu et al., "Discovering Preference
- * Optimization Algorithms with and for Large Language Models", arXiv 2406.08414.
+ * Optimization Algorithms with and for Large Language Models", arXiv 2406.08414, equation 5.
  *
  * @throws {RangeError} If β is not above 0 or τ not above 0 and at most 1, or `divergence` is none.
  *
@@ -32,7 +32,8 @@ export interface DiscopopOptions extends DivergenceOptions {
  * }; // log-ratios 2 and −1
  * const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
  * const logSigmoid = (x: number) => -Math.log1p(Math.exp(-x));
- * assertAlmostEquals(evaluatePaired(batch, discopop({ beta: 0.1 })).loss, -sigmoid(-6) * logSigmoid(0.3) + sigmoid(6) * Math.exp(-0.3));
+ * const expected = -sigmoid(-6) * logSigmoid(0.3) + sigmoid(6) * Math.exp(-0.3);
+ * assertAlmostEquals(evaluatePaired(batch, discopop({ beta: 0.1 })).loss, expected);
  * ```
  */
 export function discopop({ beta, tau = 0.05, divergence }: DiscopopOptions): Loss {

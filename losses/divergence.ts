@@ -1,7 +1,8 @@
 import { divide, exp, type Expression, logSigmoid, minimum, multiply, negate } from "./expression.ts";
 
 /**
- * The divergence that holds the policy to the reference; with any but "reverse_kl" a DPO-like loss is its f-DPO form.
+ * The divergence that holds the policy to the reference; with any but "reverse_kl" a DPO-like loss is its f-DPO
+ * form.
  *
  * The α-divergence is named by an exponent: `{ alpha: 0 }` is "forward_kl", and α → 1 is "reverse_kl".
  */
@@ -9,7 +10,10 @@ export type Divergence = "reverse_kl" | "forward_kl" | "jensen_shannon" | { read
 
 /** An option of the losses that compare scores of completions. */
 export interface DivergenceOptions {
-  /** What a completion's log-ratio is turned into before completions are compared. Default "reverse_kl": nothing. */
+  /**
+   * What a completion's log-ratio is turned into before completions are compared. Default "reverse_kl":
+   * nothing.
+   */
   readonly divergence?: Divergence;
 }
 
@@ -20,12 +24,12 @@ const LEAST_DISTANCE = 0.01;
 const LARGEST_EXPONENT = 40;
 
 /**
- * The score of a completion whose log-ratio of policy and reference is `logRatio`: f′(eᵘ) without constants, f being the
- * divergence's function.
+ * The score of a completion whose log-ratio of policy and reference is `logRatio`: f′(eᵘ) without constants, f
+ * being the divergence's function.
  *
- * Reverse KL u · forward KL −e^(−u) · Jensen–Shannon log σ(u) · α-divergence e^((α − 1) u) / (α − 1). Wang et al., "Beyond
- * Reverse KL: Generalizing Direct Preference Optimization with Diverse Divergence Constraints", arXiv 2309.16240; α as in
- * TRL, 1 minus the paper's, whose theorem covers α < 1.
+ * Reverse KL u · forward KL −e^(−u) · Jensen–Shannon log σ(u) · α-divergence e^((α − 1) u) / (α − 1). Wang et
+ * al., "Beyond Reverse KL: Generalizing Direct Preference Optimization with Diverse Divergence Constraints",
+ * arXiv 2309.16240; α as in TRL, 1 minus the paper's, whose theorem covers α < 1.
  *
  * @throws {RangeError} If α is not finite, or within 0.01 of 1.
  */

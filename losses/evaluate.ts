@@ -114,7 +114,10 @@ export function evaluatePlan(plan: LossPlan, columns: LossColumns): PairedLossRe
   };
 }
 
-/** For each matching: from which record each one gets its number, the numbers, and their derivatives where they come from. */
+/**
+ * For each matching: from which record each one gets its number, the numbers, and their derivatives where they
+ * come from.
+ */
 function matchRecords({ matchings }: LossPlan, run: TapeRun) {
   const [ranked, given, byChosen, byRejected] = [
     matchings.of,

@@ -7,9 +7,9 @@ import { compileTape, runTape } from "./tape.ts";
 /**
  * Changes a loss to HyPO's: the reference's margin r_w − r_l becomes max(0, r_w − r_l), r its log-prob.
  *
- * Where the reference itself prefers the rejected completion, as it does for half of many data sets' pairs, the loss no
- * longer is content with a policy that does so a little less. Yuan et al., "Mitigating Mismatch within Reference-based
- * Preference Optimization", arXiv 2602.11902. Rewards stay those of the loss.
+ * Where the reference itself prefers the rejected completion, as it does for half of many data sets' pairs, the
+ * loss no longer is content with a policy that does so a little less. Yuan et al., "Mitigating Mismatch within
+ * Reference-based Preference Optimization", arXiv 2602.11902. Rewards stay those of the loss.
  *
  * @param loss One that reads the reference through r_w − r_l alone: `dpo`, `robust`, `ipo` of sums, `hinge`, `exoPair`,
  * `discopop`, `margin`, `aot`, `rpo`, and sums of such, all with the reverse KL divergence.
@@ -47,7 +47,10 @@ export function hypo(loss: Loss): Loss {
   };
 }
 
-/** Whether nothing that the loss computes changes with a number that is added to both log-probs of the reference. */
+/**
+ * Whether nothing that the loss computes changes with a number that is added to both log-probs of the
+ * reference.
+ */
 function readsMarginAlone(loss: Loss): boolean {
   planLoss(loss); // throws first if the formula is not one of pairs
   const batchValues = [...loss.statistics, ...loss.matchings].map(({ value }) =>

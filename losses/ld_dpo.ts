@@ -9,11 +9,12 @@ export interface LdDpoOptions {
 }
 
 /**
- * Changes a loss to LD-DPO's: in every summed log-prob, tokens beyond the length of the pair's shorter completion count α.
+ * Changes a loss to LD-DPO's: in every summed log-prob, tokens beyond the length of the pair's shorter
+ * completion count α.
  *
- * What a longer completion has more of can only decide so much. The reference's sums are weighted like the policy's, as in
- * TRL 1, so that the first loss is that of equal models; TRL 0.18 to 0.23 weighted the policy's alone. Liu et al., "Length
- * Desensitization in Direct Preference Optimization", arXiv 2409.06411.
+ * What a longer completion has more of can only decide so much. The reference's sums are weighted like the
+ * policy's, as in TRL 1.10, so that equal models still have the loss of equal models; TRL 0.23 weighted the
+ * policy's alone. Liu et al., "Length Desensitization in Direct Preference Optimization", arXiv 2409.06411.
  *
  * It changes how tokens are added up before the loss sees them: training does so by itself, and on the host
  * {@linkcode sumDesensitized} makes the sums to give.

@@ -5,12 +5,12 @@ import { logRatioMargin, logRatioRewards } from "./log_ratio.ts";
 import { type BetaOptions, checkPositive } from "./options.ts";
 
 /**
- * Defines DPO with a margin from the data: −log σ(β (u_w − u_l) − m), u the log-ratio of policy and reference and m the
- * pair's own number, such as the difference of two ratings.
+ * Defines DPO with a margin from the data: −log σ(β (u_w − u_l) − m), u the log-ratio of policy and reference
+ * and m the pair's own number, such as the difference of two ratings.
  *
- * A pair whose completions differ much has to be told apart by more. It is "sigmoid with margin" of the library of Trust
- * Region alignment's authors (turbo-alignment), and Amini et al., "Direct Preference Optimization with an Offset", arXiv
- * 2402.10571. The reported curvature is taken at the margin minus m.
+ * A pair whose completions differ much has to be told apart by more. It is "sigmoid with margin" of the library
+ * of Trust Region alignment's authors (turbo-alignment), and Amini et al., "Direct Preference Optimization with
+ * an Offset", arXiv 2402.10571. The reported curvature is taken at the margin minus m.
  *
  * @throws {RangeError} If β is not above 0, or `divergence` is none.
  *

@@ -9,9 +9,9 @@ import { sft } from "./sft.ts";
 /**
  * Defines MPO: 0.8 {@linkcode dpo} + 0.2 {@linkcode bcoPair} + {@linkcode sft}.
  *
- * Which completion is better, how good each one is, and how to write the better one. Wang et al., "Enhancing the
- * Reasoning Ability of Multimodal Large Language Models via Mixed Preference Optimization", arXiv 2411.10442, section 3.2
- * and the weights of section 7; {@linkcode combine} takes others. Rewards are DPO's.
+ * Which completion is better, how good each one is, and how to write the better one. Wang et al., "Enhancing
+ * the Reasoning Ability of Multimodal Large Language Models via Mixed Preference Optimization", arXiv
+ * 2411.10442, section 3.2 and the weights of section 7; {@linkcode combine} takes others. Rewards are DPO's.
  *
  * @throws {RangeError} If β is not above 0, or `divergence` is none.
  *

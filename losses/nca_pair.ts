@@ -22,7 +22,8 @@ import { type BetaOptions, checkPositive } from "./options.ts";
  *   reference: { chosen: [-12], rejected: [-13] },
  * }; // log-ratios 2 and −1
  * const logSigmoid = (x: number) => -Math.log1p(Math.exp(-x));
- * assertAlmostEquals(evaluatePaired(batch, ncaPair({ beta: 0.1 })).loss, -logSigmoid(0.2) - (logSigmoid(-0.2) + logSigmoid(0.1)) / 2);
+ * const expected = -logSigmoid(0.2) - (logSigmoid(-0.2) + logSigmoid(0.1)) / 2;
+ * assertAlmostEquals(evaluatePaired(batch, ncaPair({ beta: 0.1 })).loss, expected);
  * ```
  */
 export function ncaPair({ beta, divergence }: BetaOptions & DivergenceOptions): Loss {

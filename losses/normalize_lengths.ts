@@ -6,9 +6,9 @@ import { readsAny, refuseTokenTerms, requirePairs, substituteInLoss } from "./su
 /**
  * Changes a loss to one of means over tokens: every summed log-prob is divided by its completion's tokens.
  *
- * It takes away what a longer completion gains or loses by its length alone. Means are small, so β has to be larger, 2 to
- * 10. {@linkcode sigmoidNorm} is `normalizeLengths(dpo(…))`, and `ipo` of means that of `ipo` of sums. Meng et al., arXiv
- * 2405.14734, appendix, "DPO with length normalization".
+ * It takes away what a longer completion gains or loses by its length alone. Means are small, so β has to be
+ * larger, 2 to 10. {@linkcode sigmoidNorm} is `normalizeLengths(dpo(…))`, and `ipo` of means that of `ipo` of
+ * sums. Meng et al., arXiv 2405.14734, appendix, "DPO with length normalization".
  *
  * @throws {Error} If the loss reads lengths already, or is for single completions.
  *

@@ -44,16 +44,19 @@ export interface LossPlan {
   /** Whether a term is divided by the number of tokens. */
   readonly usesTokenShare: boolean;
   /**
-   * Reads the record's fields, its record share, its token share, then the statistics, then the matched numbers. Outputs:
-   * the share of the loss, its derivatives by policyChosen and policyRejected, the two rewards, the curvature, then its
-   * derivative by each statistic (0 if detached) and by each matched number.
+   * Reads the record's fields, its record share, its token share, then the statistics, then the matched
+   * numbers. Outputs: the share of the loss, its derivatives by policyChosen and policyRejected, the two
+   * rewards, the curvature, then its derivative by each statistic (0 if detached) and by each matched number.
    */
   readonly value: Tape;
   /** Read the record's fields; one output a statistic: its term, and the term's two derivatives. */
   readonly terms: { readonly value: Tape; readonly byChosen: Tape; readonly byRejected: Tape };
   /** One a statistic; read the mean of its term and give the statistic, and its derivative by that mean. */
   readonly statistics: readonly { readonly value: Tape; readonly slope: Tape }[];
-  /** Read the record's fields; one output a matching: what is ranked, what is given, and the latter's two derivatives. */
+  /**
+   * Read the record's fields; one output a matching: what is ranked, what is given, and the latter's two
+   * derivatives.
+   */
   readonly matchings: {
     readonly of: Tape;
     readonly with: Tape;

@@ -31,7 +31,8 @@ export interface RobustOptions extends DivergenceOptions {
  *   reference: { chosen: [-12], rejected: [-13] },
  * }; // log-ratios 2 and −1
  * const logSigmoid = (x: number) => -Math.log1p(Math.exp(-x));
- * assertAlmostEquals(evaluatePaired(batch, robust({ beta: 0.1, labelSmoothing: 0.2 })).loss, (-0.8 * logSigmoid(0.3) + 0.2 * logSigmoid(-0.3)) / 0.6);
+ * const expected = (-0.8 * logSigmoid(0.3) + 0.2 * logSigmoid(-0.3)) / 0.6;
+ * assertAlmostEquals(evaluatePaired(batch, robust({ beta: 0.1, labelSmoothing: 0.2 })).loss, expected);
  * ```
  */
 export function robust({ beta, labelSmoothing, divergence }: RobustOptions): Loss {

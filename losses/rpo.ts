@@ -13,9 +13,9 @@ export interface RpoOptions extends DpoOptions {
 /**
  * Defines RPO: {@linkcode dpo} + α {@linkcode sft}.
  *
- * The cross-entropy keeps the chosen completions likely, which DPO alone lets sink. Pang et al., "Iterative Reasoning
- * Preference Optimization", arXiv 2404.19733, equation 1, whose α is 1; Liu et al., arXiv 2405.16436, take 0.005. Tokens
- * are counted over the batch, as in TRL, not in each pair.
+ * The cross-entropy keeps the chosen completions likely, which DPO alone lets sink. Pang et al., "Iterative
+ * Reasoning Preference Optimization", arXiv 2404.19733, equation 1, whose α is 1; Liu et al., arXiv 2405.16436,
+ * take 0.005. Tokens are counted over the batch, as in TRL, not in each pair.
  *
  * @throws {RangeError} If β or α is not above 0, ε not in [0, 0.5), or `divergence` is none.
  *

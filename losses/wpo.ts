@@ -6,10 +6,10 @@ import { readsAny, refuseTokenTerms, requirePairs } from "./substitute.ts";
  * Changes a loss to WPO's: each pair counts ω_w ω_l, at most 1, without a gradient, with
  * ω = exp(mean over tokens of log p(token) − log Σ_v p(v)²) under the policy.
  *
- * Completions that the policy would hardly write itself count less, so that a data set of others' completions comes closer to
- * one of its own; its own samples have ω near 1. Zhou et al., "WPO: Enhancing RLHF with Weighted Preference Optimization",
- * arXiv 2406.11827, section 3.2 with the alignment by sampled tokens; the limit of 1 is in the authors' code and TRL until
- * 0.23, not in TRL 1.
+ * Completions that the policy would hardly write itself count less, so that a data set of others' completions
+ * comes closer to one of its own; its own samples have ω near 1. Zhou et al., "WPO: Enhancing RLHF with
+ * Weighted Preference Optimization", arXiv 2406.11827, equation 2. The limit of 1 is that of the authors' code
+ * and of TRL 0.23; TRL 1.10 has none.
  *
  * @throws {Error} If the loss has a cross-entropy over tokens, sorts the batch (a pair's number is another's there), is
  * weighed already, or is for single completions.

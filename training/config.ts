@@ -6,10 +6,10 @@ import { frozen } from "../reference/frozen.ts";
 import { hard } from "../reference/hard.ts";
 import { soft } from "../reference/soft.ts";
 import type { ReferenceStrategy } from "../reference/strategy.ts";
-import { type LossSettings, lossTerm } from "./loss_settings.ts";
+import { type LossChanges, type LossSettings, lossTerm } from "./loss_settings.ts";
 import type { ScheduleName } from "./schedule.ts";
 
-export type { LossSettings };
+export type { LossChanges, LossSettings };
 
 /** What the policy is compared with; `path` starts it from another model than the policy. */
 export type ReferenceSettings =

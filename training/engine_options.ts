@@ -14,7 +14,10 @@ export interface EngineOptions {
   config: LlamaConfig;
   /** The loss, compiled; null for one that the host computes, see {@linkcode Engine.accumulateSeeded}. */
   loss: CompiledLoss | null;
-  /** Also measure how likely completions are for the policy itself, for losses that weigh records by it; default false. */
+  /**
+   * Also measure how likely completions are for the policy itself, for losses that weigh records by it; default
+   * false.
+   */
   logWeights?: boolean;
   /** Whether completion tokens have weights in sums, which `packGroups` then makes; default false. */
   weighted?: boolean;

@@ -13,7 +13,14 @@ export {
   saveCheckpoint,
   type SaveOptions,
 } from "./checkpoint.ts";
-export { lossOf, type LossSettings, type ReferenceSettings, type RunConfig, strategyOf } from "./config.ts";
+export {
+  type LossChanges,
+  lossOf,
+  type LossSettings,
+  type ReferenceSettings,
+  type RunConfig,
+  strategyOf,
+} from "./config.ts";
 export {
   createEngine,
   type Engine,

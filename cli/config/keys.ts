@@ -58,8 +58,8 @@ export function key<T>(doc: string, kind: Kind<T>, ...value: [] | [T]): v.Generi
 }
 
 /**
- * Makes a key that may be left out and then has no value; `defaultNote` says what that means, or from which keys the default
- * is worked out.
+ * Makes a key that may be left out and then has no value; `defaultNote` says what that means, or from which
+ * keys the default is worked out.
  */
 export function derivedKey<T>(
   doc: string,

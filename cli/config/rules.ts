@@ -153,8 +153,8 @@ function comparesWithNone(loss: readonly LossTerm[]): boolean {
 }
 
 /**
- * Gives a configuration of a loss that compares with no reference the update that says so, unless it says something of
- * updates itself: `value` is what was given, with sections as mappings.
+ * Gives a configuration of a loss that compares with no reference the update that says so, unless it says
+ * something of updates itself: `value` is what was given, with sections as mappings.
  */
 export function freezeUnusedReference(value: unknown): unknown {
   if (!isMapping(value)) return value;

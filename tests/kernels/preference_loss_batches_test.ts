@@ -1,4 +1,7 @@
-/** Every loss over pairs, in batches of many sizes: one program a loss, against the losses' own evaluation in float64. */
+/**
+ * Every loss over pairs, in batches of many sizes: one program a loss, against the losses' own evaluation in
+ * float64.
+ */
 import { assert } from "@std/assert";
 import { backward, createGraph, input, output } from "../../kernels/graph.ts";
 import { preferenceLoss } from "../../kernels/preference_loss.ts";
@@ -45,8 +48,8 @@ interface Numbers {
 }
 
 /**
- * Log-ratios up to ±500 and equal ones, lengths 1 and 4096 among others; multiples of 1/16, whose differences are exact in
- * float32. Policies are below −1/16, where log(1 − eˣ) is far from its limit.
+ * Log-ratios up to ±500 and equal ones, lengths 1 and 4096 among others; multiples of 1/16, whose differences
+ * are exact in float32. Policies are below −1/16, where log(1 − eˣ) is far from its limit.
  */
 function numbers(records: number): Numbers {
   const uniform = (seed: number) => randomValues(2 * records, { seed });

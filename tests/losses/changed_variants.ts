@@ -17,7 +17,8 @@ const beta = 0.1;
 /**
  * Losses with margins, of sorted batches, sums of losses by name, and losses changed by a modifier.
  *
- * Numbers: PyTorch 1.13 with autograd in float64 from the formulas as TRL 1 has them, sorting with `torch.sort` and WPO's limit of 1 as its authors have it, to 14 digits.
+ * Numbers: PyTorch 1.13 with autograd in float64 from the formulas as TRL 1 has them, sorting with `torch.sort`
+ * and WPO's limit of 1 as its authors have it, to 14 digits.
  */
 export const changedVariants: Record<string, LossVariant> = {
   "margin": {

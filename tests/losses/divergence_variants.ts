@@ -19,7 +19,8 @@ const beta = 0.1;
 /**
  * Losses of scores under the Jensen–Shannon, α- and forward KL divergences.
  *
- * Numbers: PyTorch 1.13 with autograd in float64 from the formulas as TRL 1 has them (the α-divergence's as e^((α − 1) u) / (α − 1)), to 14 digits.
+ * Numbers: PyTorch 1.13 with autograd in float64 from the formulas as TRL 1 has them (the α-divergence's as
+ * e^((α − 1) u) / (α − 1)), to 14 digits.
  */
 export const divergenceVariants: Record<string, LossVariant> = {
   "dpo, Jensen–Shannon": {

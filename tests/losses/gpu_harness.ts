@@ -35,7 +35,10 @@ export async function requestDevice(): Promise<GPUDevice | null> {
   return await adapter?.requestDevice() ?? null;
 }
 
-/** Runs a loss's WGSL over records with the given means of its statistics' terms, which also are what it gets by rank. */
+/**
+ * Runs a loss's WGSL over records with the given means of its statistics' terms, which also are what it gets by
+ * rank.
+ */
 export async function runOnGpu(
   device: GPUDevice,
   { wgsl, columns, means }: { wgsl: string; columns: RecordColumns; means: readonly number[] },

@@ -1,4 +1,7 @@
-/** What margins, LD-DPO and WPO ask of a run beside the loss: data, sums over tokens, and how likely completions are. */
+/**
+ * What margins, LD-DPO and WPO ask of a run beside the loss: data, sums over tokens, and how likely completions
+ * are.
+ */
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { measureGroups, packGroups } from "../../data/pack.ts";
 import type { PreferenceLossFunction } from "../../losses/batch.ts";
