@@ -29,6 +29,12 @@ const pairs = await unequalRecords((ids, i) => ({
   rejected_ids: ids(LENGTHS[7 - i]! + 2),
   margin: 0.25 * i - 0.5,
 }));
+/** Pairs of one length, so that ranks under the reference are not those under the policy. */
+const alike = await unequalRecords((ids, i) => ({
+  prompt_ids: ids(1 + 2 * i),
+  chosen_ids: ids(12),
+  rejected_ids: ids(12),
+}));
 const labelled = await unequalRecords((ids, i) => ({
   prompt_ids: ids(1 + 2 * i),
   completion_ids: ids(LENGTHS[i]!),
@@ -76,7 +82,7 @@ const cases: Record<string, (training: Partial<RunConfig["training"]>) => RunCon
     detach: false,
   }),
   "dpo and half of sft": preference(pairs, dpo, { type: "sft", weight: 0.5 }),
-  "aot": preference(pairs, { type: "aot", weight: 1, beta, labelSmoothing: 0.1 }),
+  "aot": preference(alike, { type: "aot", weight: 1, beta: 0.2, labelSmoothing: 0.1 }),
   "aot_unpaired": preference(pairs, { type: "aot_unpaired", weight: 1, beta, labelSmoothing: 0 }),
   "simpo weighed by the policy": preference(pairs, { type: "simpo", weight: 1, beta, gamma: 1, wpo: true }),
   // Weights bring them to one order of magnitude, so that each would be missed.
@@ -98,8 +104,8 @@ const cases: Record<string, (training: Partial<RunConfig["training"]>) => RunCon
   ),
   "dpo desensitized to length": preference(pairs, { ...dpo, ldAlpha: 0.25 }),
   "aot and dpo weighed by the policy": preference(
-    pairs,
-    { type: "aot", weight: 1, beta, labelSmoothing: 0 },
+    alike,
+    { type: "aot", weight: 1, beta: 0.2, labelSmoothing: 0 },
     { ...dpo, wpo: true },
   ),
   "kto_paired desensitized to length and weighed by the policy": preference(pairs, {
