@@ -18,27 +18,32 @@ export interface BatchSizes {
 }
 
 /** The inputs of a packed batch as tensors, named like the arrays of `PackedBatch` in `@tr/align/data`. */
-export type BatchInputs = Readonly<
-  Record<
-    | "tokens"
-    | "positions"
-    | "spans"
-    | "slot_rows"
-    | "slot_targets"
-    | "slot_sequences"
-    | "sequence_starts"
-    | "lengths"
-    | "token_list_targets"
-    | "token_list_starts"
-    | "token_list_rows"
-    | "row_list_targets"
-    | "row_list_starts"
-    | "row_list_rows",
-    Tensor
+export type BatchInputs =
+  & Readonly<
+    Record<
+      | "tokens"
+      | "positions"
+      | "spans"
+      | "slot_rows"
+      | "slot_targets"
+      | "slot_sequences"
+      | "sequence_starts"
+      | "lengths"
+      | "token_list_targets"
+      | "token_list_starts"
+      | "token_list_rows"
+      | "row_list_targets"
+      | "row_list_starts"
+      | "row_list_rows",
+      Tensor
+    >
   >
->;
+  & {
+    /** What each completion token counts in its sequence's sum; all count 1 where it is absent. */
+    readonly slot_weights?: Tensor;
+  };
 
-function batchShapes({ rows, slots, sequences }: BatchSizes): Record<keyof BatchInputs, number[]> {
+function batchShapes({ rows, slots, sequences }: BatchSizes): Record<string, number[]> {
   return {
     tokens: [rows],
     positions: [rows],
@@ -57,10 +62,19 @@ function batchShapes({ rows, slots, sequences }: BatchSizes): Record<keyof Batch
   };
 }
 
-/** Declares the inputs of a packed batch; the host fills them with what `packGroups` of `@tr/align/data` returns. */
-export function batchInputs(graph: Graph, sizes: BatchSizes): BatchInputs {
-  const entries = Object.entries(batchShapes(sizes)).map(([name, shape]) => {
-    const dtype = name === "lengths" ? "f32" : "u32";
+/**
+ * Declares the inputs of a packed batch; the host fills them with what `packGroups` of `@tr/align/data` returns.
+ *
+ * @param options.weighted Whether tokens have weights; `packGroups` then needs a `tailWeight`.
+ */
+export function batchInputs(
+  graph: Graph,
+  sizes: BatchSizes,
+  { weighted = false }: { weighted?: boolean } = {},
+): BatchInputs {
+  const shapes = { ...batchShapes(sizes), ...(weighted ? { slot_weights: [sizes.slots] } : {}) };
+  const entries = Object.entries(shapes).map(([name, shape]) => {
+    const dtype = name === "lengths" || name === "slot_weights" ? "f32" : "u32";
     return [name, input(graph, name, { shape, dtype })];
   });
   return Object.fromEntries(entries) as BatchInputs;
@@ -70,8 +84,10 @@ export function batchInputs(graph: Graph, sizes: BatchSizes): BatchInputs {
 export interface CompletionLogProbs {
   /** [slots], of every completion token. */
   readonly token: Tensor;
-  /** [sequences], their sums. */
+  /** [sequences], their sums, weighted where the batch has weights. */
   readonly sequence: Tensor;
+  /** [sequences], Σ of log p(token) − log Σ_v p(v)² where asked for; no weights, no gradient. */
+  readonly logWeights: Tensor | undefined;
   /**
    * For each other model: the same sums [sequences], and Σ KL(this model ‖ the other) over the positions of each
    * completion [sequences], exact over the vocabulary.
@@ -84,6 +100,7 @@ export interface CompletionLogProbs {
  *
  * @param weights The policy's weights (gradients flow if they have gradient tensors) or a reference's.
  * @param options.tables From `rotaryTables`.
+ * @param options.logWeights Whether to also measure how likely the completions are for the model itself; default false.
  * @param options.others Models of the same architecture to compare with; none by default.
  */
 export function completionLogProbs(
@@ -93,6 +110,7 @@ export function completionLogProbs(
     config: LlamaConfig;
     batch: BatchInputs;
     tables: { cosines: Tensor; sines: Tensor };
+    logWeights?: boolean;
     others?: readonly Weights[];
   },
 ): CompletionLogProbs {
@@ -107,14 +125,18 @@ export function completionLogProbs(
     ...headOf(weights),
     targets: batch.slot_targets,
     others: compared,
+    logWeights: options.logWeights ?? false,
   });
-  const sum = (values: Tensor) =>
-    sequenceSums(graph, values, { starts: batch.sequence_starts, sequenceOf: batch.slot_sequences });
+  const sequences = { starts: batch.sequence_starts, sequenceOf: batch.slot_sequences };
+  const sum = (values: Tensor) => sequenceSums(graph, values, sequences);
+  const slotWeights = batch.slot_weights === undefined ? {} : { weights: batch.slot_weights };
+  const sumWeighted = (values: Tensor) => sequenceSums(graph, values, { ...sequences, ...slotWeights });
   return {
     token: tokens.logProbs,
-    sequence: sum(tokens.logProbs),
+    sequence: sumWeighted(tokens.logProbs),
+    logWeights: tokens.logWeights === undefined ? undefined : sum(tokens.logWeights),
     others: tokens.others.map(({ logProbs, divergences }) => ({
-      sequence: sum(logProbs),
+      sequence: sumWeighted(logProbs),
       divergence: sum(divergences),
     })),
   };

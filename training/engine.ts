@@ -60,8 +60,9 @@ export interface Engine {
   /** Clears what the micro-batches of a step add to. */
   beginStep(): void;
   /**
-   * Adds the gradient of a micro-batch. Outputs: `losses` [records]; `policy`, `reference` and `kl/reference` [sequences],
-   * and `initial` and `kl/initial` if `measureInitial` is set and the reference moves.
+   * Adds the gradient of a micro-batch; `labels` are the margins for a loss that reads those. Outputs: `losses`
+   * [records]; `policy`, `reference` and `kl/reference` [sequences], and `initial` and `kl/initial` if
+   * `measureInitial` is set and the reference moves.
    */
   accumulate(
     batch: PackedBatch,

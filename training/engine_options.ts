@@ -29,6 +29,13 @@ export interface EngineOptions {
   lora?: LoraOptions;
   /** The loss, compiled; null for one that the host computes, see {@linkcode Engine.accumulateSeeded}. */
   loss: CompiledLoss | null;
+  /**
+   * Also measure how likely completions are for the policy itself, for losses that weigh records by it; default
+   * false.
+   */
+  logWeights?: boolean;
+  /** Whether completion tokens have weights in sums, which `packGroups` then makes; default false. */
+  weighted?: boolean;
   /** Completions in a record: two for pairs, one for unpaired and SFT records. */
   sequencesPerRecord: 1 | 2;
   /** No reference at all, one that stays, or one that follows the policy (then the initial one is kept beside it). */

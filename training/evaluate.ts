@@ -20,7 +20,8 @@ import {
 } from "./metrics.ts";
 import type { Examples } from "./examples.ts";
 import { mismatchedGroups } from "./plan.ts";
-import { microBatches } from "./records.ts";
+import { microBatches, recordMarks } from "./records.ts";
+import { tailWeightOf } from "./step.ts";
 
 /** Batches submitted before the first is read, so that waiting for one doesn't leave the device idle. */
 const BATCHES_UNDER_WAY = 4;
@@ -59,7 +60,7 @@ export async function evaluate(engine: Engine, options: EvaluateOptions): Promis
       (packed, shape) =>
         hasReference ? engine.compare(packed, { shape }) : scorePolicy(engine, packed, shape),
     ),
-    labels: Float32Array.from(examples, ({ label }) => label),
+    ...recordMarks(examples),
     ...(await scoreMismatched()),
   };
   const metrics: Metrics = {
@@ -86,20 +87,25 @@ export async function evaluate(engine: Engine, options: EvaluateOptions): Promis
 /** The policy's log-probs under the name that a comparison gives them. */
 function scorePolicy(engine: Engine, packed: PackedBatch, shape: BatchShape): PendingRun {
   const run = engine.score(packed, { policy: "policy", shape });
-  return { read: async () => ({ policy: (await run.read()).sequence! }) };
+  return {
+    async read() {
+      const { sequence, log_weights } = await run.read();
+      return { policy: sequence!, ...(log_weights ? { log_weights } : {}) };
+    },
+  };
 }
 
 /** Runs groups of sequences in batches, a few of which are under way at a time, and joins what comes back. */
 async function runGroups(
   groups: readonly PackedGroup[],
-  { batchSize, shapes }: Pick<EvaluateOptions, "batchSize" | "shapes">,
+  { batchSize, shapes, loss }: Pick<EvaluateOptions, "batchSize" | "shapes" | "loss">,
   run: (packed: PackedBatch, shape: BatchShape) => PendingRun,
 ): Promise<BatchLogProbs> {
   const parts: BatchLogProbs[] = [];
   for (const batches of microBatches(microBatches(groups, batchSize), BATCHES_UNDER_WAY)) {
     const runs = batches.map((batch) => {
       const shape = fitShape(shapes, measureGroups(batch));
-      const packed = packGroups(batch, { shape });
+      const packed = packGroups(batch, { shape, ...tailWeightOf(loss) });
       const count = batch.reduce((sum, { completions }) => sum + completions.length, 0);
       return { count, lengths: packed.lengths, pending: run(packed, shape) };
     });

@@ -36,7 +36,7 @@ export const programName = (kind: string, { rows, slots }: BatchShape): string =
 /** Records the graph of every program of a run, by name. */
 export function buildGraphs(device: Device, parts: GraphParts): Map<string, Graph> {
   const { options, sets } = parts;
-  const { config, loss } = options;
+  const { config, loss, weighted = false, logWeights = false } = options;
   const tables = rotaryTables(device, config, { positions: options.maxLength });
   const graphs = new Map<string, Graph>();
   const build = (name: string, record: (graph: Graph) => void) => {
@@ -44,8 +44,9 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
     record(graph);
     graphs.set(name, graph);
   };
-  const logProbs: LogProbs = (graph, weights, { batch, others = [] }) =>
-    completionLogProbs(graph, weights, { config, batch, tables, others });
+  const logProbs: LogProbs = (graph, weights, rest) =>
+    completionLogProbs(graph, weights, { config, tables, ...rest });
+  const inputs = (graph: Graph, shape: BatchShape) => batchInputs(graph, shape, { weighted });
   const known = comparedPolicies(options.reference);
   const isMoving = options.reference === "moving";
   const weightsOf = (name: PolicyName) => policyWeights(name, { sets, lora: options.lora });
@@ -55,18 +56,19 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
       const others = loss.needs.reference ? known.filter((name) => name === "reference") : [];
       build(
         programName("train", shape),
-        (graph) => recordTraining(graph, { ...parts, shape, others, logProbs }),
+        (graph) => recordTraining(graph, { ...parts, shape, others, logProbs, batch: inputs(graph, shape) }),
       );
       if (loss.needs.reference && isMoving) {
         build(
           programName("train, initial", shape),
-          (graph) => recordTraining(graph, { ...parts, shape, others: known, logProbs }),
+          (graph) =>
+            recordTraining(graph, { ...parts, shape, others: known, logProbs, batch: inputs(graph, shape) }),
         );
       }
     }
     if (options.seeded) {
       build(programName("seeded", shape), (graph) => {
-        const batch = batchInputs(graph, shape);
+        const batch = inputs(graph, shape);
         const derivatives = input(graph, "derivatives", { shape: [shape.sequences] });
         const policy = logProbs(graph, trainedWeights(parts), { batch }).sequence;
         backward(graph, new Map([[policy, derivatives]]));
@@ -75,19 +77,23 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
     }
     if (known.length > 0) {
       build(programName("compare", shape), (graph) => {
-        const batch = batchInputs(graph, shape);
-        const compared = logProbs(graph, weightsOf("policy"), { batch, others: known.map(weightsOf) });
+        const batch = inputs(graph, shape);
+        const others = known.map(weightsOf);
+        const compared = logProbs(graph, weightsOf("policy"), { batch, others, logWeights });
         output(graph, "policy", compared.sequence);
+        outputLogWeights(graph, compared);
         outputOthers(graph, known, compared);
       });
     }
     for (const name of ["policy", ...known] as const) {
       build(programName(name, shape), (graph) => {
-        const { token, sequence } = logProbs(graph, weightsOf(name), {
-          batch: batchInputs(graph, shape),
+        const scored = logProbs(graph, weightsOf(name), {
+          batch: inputs(graph, shape),
+          logWeights: logWeights && name === "policy",
         });
-        output(graph, "token", token);
-        output(graph, "sequence", sequence);
+        output(graph, "token", scored.token);
+        output(graph, "sequence", scored.sequence);
+        outputLogWeights(graph, scored);
       });
     }
   }
@@ -127,23 +133,25 @@ function recordMove(graph: Graph, { options: { lora }, sets }: GraphParts): void
 type LogProbs = (
   graph: Graph,
   weights: Weights,
-  options: { batch: BatchInputs; others?: readonly Weights[] },
+  options: { batch: BatchInputs; others?: readonly Weights[]; logWeights?: boolean },
 ) => CompletionLogProbs;
 
 /** Forward of the policy and of those it is compared with, the loss, and backward. */
 function recordTraining(
   graph: Graph,
-  { options, sets, mismatchedSums, shape, others, logProbs }: GraphParts & {
+  { options, sets, mismatchedSums, shape, others, logProbs, batch }: GraphParts & {
     shape: BatchShape;
+    batch: BatchInputs;
     others: readonly OtherName[];
     logProbs: LogProbs;
   },
 ): void {
   const { sequencesPerRecord } = options;
   const loss = options.loss!;
-  const batch = batchInputs(graph, shape);
+  const { logWeights } = loss.needs;
   const weights = others.map((name) => policyWeights(name, { sets, lora: options.lora }));
-  const compared = logProbs(graph, trainedWeights({ options, sets }), { batch, others: weights });
+  const policy = trainedWeights({ options, sets });
+  const compared = logProbs(graph, policy, { batch, others: weights, logWeights });
   const reference = others[0] === "reference" ? compared.others[0]!.sequence : undefined;
   const losses = preferenceLoss(graph, compared.sequence, {
     formula: loss,
@@ -153,11 +161,17 @@ function recordTraining(
     shares: input(graph, "shares", { shape: [4] }),
     ...(reference ? { reference } : {}),
     ...(loss.needs.mismatched ? { mismatched: mismatchedSums } : {}),
+    ...(compared.logWeights ? { logWeights: compared.logWeights } : {}),
   });
   backward(graph, new Map([[losses, losses]]));
   output(graph, "policy", compared.sequence);
   output(graph, "losses", losses);
+  outputLogWeights(graph, compared);
   outputOthers(graph, others, compared);
+}
+
+function outputLogWeights(graph: Graph, { logWeights }: CompletionLogProbs): void {
+  if (logWeights !== undefined) output(graph, "log_weights", logWeights);
 }
 
 function outputOthers(graph: Graph, names: readonly OtherName[], { others }: CompletionLogProbs): void {

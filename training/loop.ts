@@ -6,7 +6,7 @@ import { joinBatches, joinMismatched, takeLogProbs } from "./join.ts";
 import type { LoopOptions, RunState } from "./loop_options.ts";
 import { type BatchLogProbs, type Metrics, preferenceMetrics } from "./metrics.ts";
 import { createRate, type Rate } from "./rate.ts";
-import { countTokens } from "./records.ts";
+import { countTokens, recordMarks } from "./records.ts";
 import { type PendingStep, submitStep } from "./step.ts";
 
 export type { LoopOptions, RunState };
@@ -71,7 +71,7 @@ function createFinisher(engine: Engine, options: LoopOptions & { rate: Rate }) {
     });
     const joined: BatchLogProbs = {
       ...joinBatches(parts),
-      labels: Float32Array.from(pending.examples, ({ label }) => label),
+      ...recordMarks(pending.examples),
       ...joinMismatched(mismatched, pending.mismatched),
     };
     const losses = outputs.flatMap(({ losses }, i) => [...losses!.subarray(0, pending.micro[i]!.records)]);

@@ -15,6 +15,7 @@ export {
 } from "./checkpoint.ts";
 export {
   type LoraRunSettings,
+  type LossChanges,
   lossOf,
   type LossSettings,
   type ReferenceSettings,

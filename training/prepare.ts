@@ -84,6 +84,7 @@ export async function prepareRun(
     }
     const { records, heldOut } = await loadRunRecords(data, {
       wanted: kind,
+      needsMargins: typeof loss !== "function" && loss.needs.margins ? loss.name : null,
       tokenizer: model.tokenizer,
       seed: training.seed,
     });
@@ -117,6 +118,8 @@ export async function prepareRun(
       ...(lora === null ? {} : { lora: lora.options }),
       loss: host ? null : loss as CompiledLoss,
       seeded: host,
+      logWeights: typeof loss !== "function" && loss.needs.logWeights,
+      weighted: typeof loss !== "function" && loss.tailWeight !== 1,
       sequencesPerRecord,
       reference: !hasReference
         ? "none"

@@ -8,7 +8,7 @@ import { joinBatches, takeLogProbs } from "./join.ts";
 import type { LoopOptions } from "./loop_options.ts";
 import { type BatchLogProbs, evaluateLoss, type TrainingLoss } from "./metrics.ts";
 import { mismatchedGroups } from "./plan.ts";
-import { chosenTokens, microBatches, type TrainingExample } from "./records.ts";
+import { chosenTokens, microBatches, recordMarks, type TrainingExample } from "./records.ts";
 import { learningRateAt } from "./schedule.ts";
 
 /** A step that was submitted and whose results are still to be read. */
@@ -35,10 +35,11 @@ export async function submitStep(
   { options, examples }: { options: LoopOptions; examples: readonly TrainingExample[] },
 ): Promise<PendingStep> {
   const { state, schedule, strategy, steps, plan, batchSize, loss, initialEvery, accumulate } = options;
+  const tailWeight = tailWeightOf(loss);
   const step = state.step + 1;
   const shares = { stepRecords: examples.length, stepTokens: chosenTokens(examples) };
   const packed = microBatches(examples, batchSize).map((micro) => ({
-    ...pack(micro, plan.shapes),
+    ...pack(micro, plan.shapes, tailWeight),
     examples: micro,
   }));
 
@@ -59,8 +60,14 @@ export async function submitStep(
     : undefined;
   const runs = onHost?.runs ??
     packed.map(({ batch, shape, examples }) => {
-      const labels = Float32Array.from(examples, ({ label }) => label);
-      return engine.accumulate(batch, { labels, shape, records: examples.length, measureInitial, ...shares });
+      const { labels, margins } = recordMarks(examples);
+      return engine.accumulate(batch, {
+        labels: typeof loss !== "function" && loss.needs.margins ? margins! : labels,
+        shape,
+        records: examples.length,
+        measureInitial,
+        ...shares,
+      });
     });
   const learningRate = learningRateAt(step, schedule);
   const update = engine.update({ learningRate, step });
@@ -93,16 +100,26 @@ export async function submitStep(
 
 /**
  * Whether the loss has to be computed on the host between the forward and the backward pass: a user's own always, and
- * one with statistics over the whole batch if that comes in several micro-batches.
+ * one that looks at the whole batch, through statistics or ranks, if that comes in several micro-batches.
  */
 export function needsHost(loss: TrainingLoss, accumulate: number): boolean {
   if (typeof loss === "function") return true;
-  return accumulate > 1 && loss.statistics.some(({ source }) => source === "records");
+  const looksAround = loss.matchings > 0 || loss.statistics.some(({ source }) => source === "records");
+  return accumulate > 1 && looksAround;
 }
 
-function pack(groups: readonly PackedGroup[], shapes: readonly BatchShape[]) {
+/** What `packGroups` has to know of a loss. */
+export function tailWeightOf(loss: TrainingLoss): { tailWeight?: number } {
+  return typeof loss === "function" || loss.tailWeight === 1 ? {} : { tailWeight: loss.tailWeight };
+}
+
+function pack(
+  groups: readonly PackedGroup[],
+  shapes: readonly BatchShape[],
+  options: { tailWeight?: number } = {},
+) {
   const shape = fitShape(shapes, measureGroups(groups));
-  return { shape, batch: packGroups(groups, { shape }) };
+  return { shape, batch: packGroups(groups, { shape, ...options }) };
 }
 
 /** Log-probs of all micro-batches first, the loss over the whole step on the host, then a backward pass for each. */
@@ -124,7 +141,7 @@ async function accumulateOnHost(
     parts.push({
       ...takeLogProbs(compared[i]!, examples.length * sequencesPerRecord),
       lengths: batch.lengths.subarray(0, examples.length * sequencesPerRecord),
-      labels: Float32Array.from(examples, ({ label }) => label),
+      ...recordMarks(examples),
     });
   }
   const whole = joinBatches(parts);

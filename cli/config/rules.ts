@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { lossOf } from "../../training/config.ts";
 import type { GenerateConfig, InspectConfig, LossTerm, SftConfig, TrainConfig } from "./commands.ts";
+import { isMapping } from "./tree.ts";
 
 /** A condition on several keys: `check` sees only configurations in which the keys it `reads` are valid. */
 export interface Rule<C> {
@@ -80,6 +82,26 @@ const lossRules: Rule<TrainConfig>[] = [
       hasLoss(loss, "kto") && training.batchSize * training.accumulate === 1
         ? "1 is too small for kto, whose KL term needs a prompt with another record's completion; take at least 2"
         : undefined,
+  },
+  {
+    reads: ["loss", "training.batch_size", "training.accumulate"],
+    about: "training.batch_size",
+    check: ({ loss, training }) =>
+      (hasLoss(loss, "aot") || hasLoss(loss, "aot_unpaired")) &&
+        training.batchSize * training.accumulate === 1
+        ? "1 leaves aot nothing to sort; take at least 2, or loss dpo"
+        : undefined,
+  },
+  {
+    reads: ["loss"],
+    about: "loss",
+    check: ({ loss }) => {
+      try {
+        lossOf({ loss });
+      } catch (error) {
+        return `can't be made: ${(error as Error).message}`;
+      }
+    },
   },
   {
     reads: ["loss"],
@@ -199,6 +221,22 @@ const WITHOUT_REFERENCE: readonly LossTerm["type"][] = ["sft", "orpo", "simpo", 
 function comparesWithNone(loss: readonly LossTerm[]): boolean {
   return loss.every(({ type }) => WITHOUT_REFERENCE.includes(type)) &&
     loss.some(({ type }) => type !== "sft");
+}
+
+/**
+ * Gives a configuration of a loss that compares with no reference the update that says so, unless it says
+ * something of updates itself: `value` is what was given, with sections as mappings.
+ */
+export function freezeUnusedReference(value: unknown): unknown {
+  if (!isMapping(value)) return value;
+  const { loss, reference } = value;
+  const terms: unknown[] = Array.isArray(loss) ? loss : [loss];
+  const unused = terms.every((term) =>
+    isMapping(term) && (WITHOUT_REFERENCE as readonly unknown[]).includes(term.type)
+  );
+  if (!unused || !isMapping(reference)) return value;
+  if (["update", "alpha", "every"].some((key) => key in reference)) return value;
+  return { ...value, reference: { ...reference, update: "frozen" } };
 }
 
 function typesOf(loss: readonly LossTerm[]): string {

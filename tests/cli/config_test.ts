@@ -69,8 +69,15 @@ const lossDefaults = {
   simpo: { beta: 2, gamma: 1 },
   cpo: { beta: 0.1, labelSmoothing: 0 },
   orpo: { beta: 0.1 },
+  margin: { beta: 0.05 },
+  aot: { beta: 0.05, labelSmoothing: 0 },
+  aot_unpaired: { beta: 0.05, labelSmoothing: 0 },
+  rpo: { beta: 0.05, labelSmoothing: 0, alpha: 1 },
+  mpo: { beta: 0.05 },
 };
 const lossTypes = Object.keys(lossDefaults) as (keyof typeof lossDefaults)[];
+/** A loss over the same kind of records, for lists. */
+const partnerOf = (type: string) => type === "kto" ? "kto" : "dpo";
 const requiredKeys: Record<string, string> = { ipo: ", average: sum", robust: ", label_smoothing: 0.2" };
 
 Deno.test("parseConfig fills in every default of train", () => {
@@ -143,7 +150,7 @@ output:     { directory: runs/hh, save_every: 0 }
 Deno.test("parseConfig fills in every default of each loss, and stringifyConfig writes them all", () => {
   for (const type of lossTypes) {
     const term = `{ type: ${type}${requiredKeys[type] ?? ""} }`;
-    const config = train(`loss: [${term}, { type: dpo, weight: 2 }]\n`);
+    const config = train(`loss: [${term}, { type: ${partnerOf(type)}, weight: 2 }]\n`);
     assertEquals<unknown>(config.loss[0], { type, ...lossDefaults[type], weight: 1 });
     assertEquals(parseConfig("train", { yaml: stringifyConfig(config) }), config);
   }
@@ -163,7 +170,8 @@ Deno.test("parseConfig refuses a reference that the loss would ignore, for exact
       } }\nreference: { update: hard, every: 8, path: ./base }\n`,
     );
   for (const type of lossTypes.filter((type) => type !== "sft")) {
-    const [loss] = train(`loss: [{ type: ${type}${requiredKeys[type] ?? ""} }, { type: dpo }]\n`).loss;
+    const [loss] =
+      train(`loss: [{ type: ${type}${requiredKeys[type] ?? ""} }, { type: ${partnerOf(type)} }]\n`).loss;
     const { needs } = compileLoss(lossOf({ loss: [loss!] }));
     const why = `would be ignored by ${type}, which compares with no reference`;
     assertEquals(
@@ -178,10 +186,78 @@ Deno.test("parseConfig refuses a reference that the loss would ignore, for exact
     trainProblemsOrNone("loss: [{ type: orpo }, { type: sft }]\nreference: { update: frozen }\n"),
     [],
   );
-  assertEquals(trainProblems("loss: [{ type: orpo }, { type: sft }]\n"), [
-    "reference.update: soft would be ignored by orpo + sft, which compares with no reference; set it to frozen",
-  ]);
   assertEquals(trainProblemsOrNone("loss: [{ type: orpo }, { type: dpo }]\n"), []);
+});
+
+Deno.test("parseConfig freezes the reference of losses that have none, unless something is said of its updates", () => {
+  for (
+    const loss of ["{ type: simpo }", "{ type: orpo }", "{ type: cpo }", "[{ type: orpo }, { type: sft }]"]
+  ) {
+    const config = train(`loss: ${loss}\n`);
+    assertEquals(config.reference, { update: "frozen", path: null });
+    assertEquals(parseConfig("train", { yaml: stringifyConfig(config) }), config);
+  }
+  assertEquals(train("loss: [{ type: orpo }, { type: dpo }]\n").reference.update, "soft");
+  for (const given of ["alpha: 0.5", "every: 8", "update: soft"]) {
+    assertEquals(
+      trainProblems(`loss: { type: simpo }\nreference: { ${given} }\n`)[0]?.split(", which")[0],
+      [
+        "reference.update: soft would be ignored by simpo",
+      ][0],
+    );
+  }
+});
+
+Deno.test("parseConfig takes what can be changed about a loss, and writes only what was given", () => {
+  const changes =
+    "hypo: true, normalize_lengths: true, ld_alpha: 0.5, wpo: true, divergence: alpha, divergence_alpha: 0.5";
+  const config = train(`loss: { type: dpo, wpo: true, ld_alpha: 0.25 }\n`);
+  assertEquals(config.loss, [{
+    type: "dpo",
+    beta: 0.05,
+    labelSmoothing: 0,
+    wpo: true,
+    ldAlpha: 0.25,
+    weight: 1,
+  }]);
+  assertEquals(parseConfig("train", { yaml: stringifyConfig(config) }), config);
+  const none = trainProblems(`loss: { type: kto, ${changes} }\n`);
+  assertEquals(none.map((line) => line.split(":")[0]), [
+    "loss.hypo",
+    "loss.normalize_lengths",
+    "loss.ld_alpha",
+    "loss.wpo",
+    "loss.divergence",
+    "loss.divergence_alpha",
+  ]);
+});
+
+Deno.test("parseConfig refuses changes that don't fit the loss or each other, by name", () => {
+  const problem = (loss: string) => trainProblems(`loss: ${loss}\n`).join();
+  assertStringIncludes(problem("{ type: dpo, divergence: alpha }"), "needs a number, divergence_alpha");
+  assertStringIncludes(
+    problem("{ type: dpo, divergence_alpha: 0.5 }"),
+    "would be ignored by divergence reverse_kl",
+  );
+  assertStringIncludes(problem("{ type: dpo, divergence: alpha, divergence_alpha: 1 }"), "within 0.01 of 1");
+  assertStringIncludes(problem("{ type: dpo, hypo: true, divergence: forward_kl }"), "hypo: dpo reads more");
+  assertStringIncludes(
+    problem("{ type: ipo, average: mean, ld_alpha: 0.5 }"),
+    "ldDpo: ipo divides by lengths",
+  );
+  assertStringIncludes(problem("[{ type: dpo, ld_alpha: 0.5 }, { type: sft }]"), "combine: ld dpo and sft");
+  assertStringIncludes(problem("{ type: dpo, ld_alpha: 1 }"), "loss.ld_alpha: 1 is not a number");
+});
+
+Deno.test("parseConfig refuses to sort a batch of one", () => {
+  const one = "training: { batch_size: 1, accumulate: 1 }\n";
+  for (const type of ["aot", "aot_unpaired"]) {
+    assertStringIncludes(
+      trainProblems(`loss: { type: ${type} }\n${one}`).join(),
+      "leaves aot nothing to sort",
+    );
+  }
+  train(`loss: { type: aot }\ntraining: { batch_size: 1, accumulate: 2 }\n`);
 });
 
 Deno.test("parseConfig takes a list of losses with weights", () => {
@@ -354,19 +430,20 @@ Deno.test("parseConfig names the flag, not a hidden line, of a section that a fl
 });
 
 Deno.test("parseConfig suggests the section that has a key", () => {
-  assertEquals(trainProblems("training: { alpha: 0.5, learningRate: 1 }\nbeta: 3\n"), [
+  assertEquals(trainProblems("training: { every: 5, learningRate: 1 }\nbeta: 3\n"), [
     "beta: unknown key; did you mean loss.beta? (line 5)",
-    "training.alpha: unknown key; did you mean reference.alpha? (line 4)",
+    "training.every: unknown key; did you mean reference.every? (line 4)",
     "training.learningRate: unknown key; did you mean training.learning_rate? (line 4)",
   ]);
 });
 
 const typesWithBeta = "dpo, ipo, kto, kto_paired, robust, hinge, exo_pair, nca_pair, bco_pair, sppo_hard, " +
-  "apo_zero, apo_down, discopop, sigmoid_norm, dpop, cal_dpo, simpo, cpo, orpo";
+  "apo_zero, apo_down, discopop, sigmoid_norm, dpop, cal_dpo, simpo, cpo, orpo, margin, aot, aot_unpaired, rpo, mpo";
+const typesWithSmoothing = "dpo, robust, exo_pair, cpo, aot, aot_unpaired, rpo";
 
 Deno.test("parseConfig refuses options that a type would ignore, by name", () => {
   assertEquals(trainProblems("loss:\n  type: ipo\n  average: sum\n  label_smoothing: 0.1\n"), [
-    "loss.label_smoothing: would be ignored by type: ipo; it belongs to dpo, robust, exo_pair, cpo (line 7)",
+    `loss.label_smoothing: would be ignored by type: ipo; it belongs to ${typesWithSmoothing} (line 7)`,
   ]);
   assertEquals(trainProblems("loss: { type: dpo, average: sum, detach: true }\n"), [
     "loss.average: would be ignored by type: dpo; it belongs to ipo (line 4)",
@@ -377,7 +454,7 @@ Deno.test("parseConfig refuses options that a type would ignore, by name", () =>
   ]);
   const keys = "label_smoothing: 0.1, tau: 0.1, gamma: 0.1, lambda: 1";
   assertEquals(trainProblems(`loss: { type: hinge, ${keys} }\n`), [
-    "loss.label_smoothing: would be ignored by type: hinge; it belongs to dpo, robust, exo_pair, cpo (line 4)",
+    `loss.label_smoothing: would be ignored by type: hinge; it belongs to ${typesWithSmoothing} (line 4)`,
     "loss.tau: would be ignored by type: hinge; it belongs to discopop (line 4)",
     "loss.gamma: would be ignored by type: hinge; it belongs to simpo (line 4)",
     "loss.lambda: would be ignored by type: hinge; it belongs to dpop (line 4)",
@@ -402,7 +479,7 @@ Deno.test("parseConfig refuses types that do not exist, without complaints about
   assertEquals(
     trainProblems("loss: { type: dpoo, average: sum }\nreference: { update: never, every: 3 }\n"),
     [
-      `loss.type: "dpoo" is not ${lossTypes.slice(0, -1).join(", ")} or orpo (line 4)`,
+      `loss.type: "dpoo" is not ${lossTypes.slice(0, -1).join(", ")} or mpo (line 4)`,
       'reference.update: "never" is not frozen, soft or hard (line 5)',
     ],
   );
@@ -669,7 +746,7 @@ Deno.test("configHelp lists a key once for each default that it has", () => {
     ...help.matchAll(/--loss\.label_smoothing {2}\(.*?(default .*|required)\)\n {6}\[type: (.*?)\]/g),
   ];
   assertEquals(smoothing.map(([, value, types]) => [value, types]), [
-    ["default 0", "dpo, cpo"],
+    ["default 0", "dpo, cpo, aot, aot_unpaired, rpo"],
     ["required", "robust"],
     ["default 0.001", "exo_pair"],
   ]);
