@@ -45,7 +45,7 @@ export {
 } from "./graph.ts";
 export type { TiledAttention } from "./attention_tile.ts";
 export { linear, matmul, type MatmulOptions, type MatmulVariant } from "./matmul.ts";
-export { adamw, type AdamwOptions, gradientNorm, mixParameters } from "./optimizer.ts";
+export { adamw, type AdamwOptions, gradientNorm, mixAverage, mixParameters } from "./optimizer.ts";
 export {
   clearParameters,
   copyParameters,

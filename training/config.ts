@@ -21,10 +21,7 @@ import { sft } from "../losses/sft.ts";
 import { sigmoidNorm } from "../losses/sigmoid_norm.ts";
 import { simpo } from "../losses/simpo.ts";
 import { sppoHard } from "../losses/sppo_hard.ts";
-import { frozen } from "../reference/frozen.ts";
-import { hard } from "../reference/hard.ts";
-import { soft } from "../reference/soft.ts";
-import type { ReferenceStrategy } from "../reference/strategy.ts";
+import type { ReferenceSettings } from "./reference_settings.ts";
 import type { ScheduleName } from "./schedule.ts";
 
 /** One loss of a weighted sum, by name. */
@@ -61,15 +58,6 @@ export type LossSettings =
     | { readonly type: "dpop"; readonly beta: number; readonly lambda: number }
     | { readonly type: "simpo"; readonly beta: number; readonly gamma: number }
     | { readonly type: "sft" }
-  );
-
-/** What the policy is compared with; `path` starts it from another model than the policy. */
-export type ReferenceSettings =
-  & { readonly path: string | null }
-  & (
-    | { readonly update: "frozen" }
-    | { readonly update: "soft"; readonly alpha: number; readonly every: number }
-    | { readonly update: "hard"; readonly every: number }
   );
 
 /** All settings of a run; see the README's table of keys for what each does. */
@@ -178,11 +166,4 @@ function lossTerm(settings: LossSettings): Loss {
     case "orpo":
       return orpo(settings);
   }
-}
-
-/** The reference strategy that a configuration asks for. */
-export function strategyOf(config: Pick<RunConfig, "reference">): ReferenceStrategy {
-  const settings = config.reference;
-  if (settings === undefined || settings.update === "frozen") return frozen();
-  return settings.update === "soft" ? soft(settings) : hard(settings);
 }

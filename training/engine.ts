@@ -76,10 +76,15 @@ export interface Engine {
     batch: PackedBatch,
     options: MicroBatch,
   ): PendingRun;
-  /** One AdamW step from the accumulated gradient. Output: `norm` [norm, clip factor, 1 if finite, 0]. */
+  /** One AdamW step from the accumulated gradient, the `step`-th since the moments were zero. Output: `norm` [norm, clip factor, 1 if finite, 0]. */
   update(options: { learningRate: number; step: number }): PendingRun;
-  /** Moves the reference: θ_ref ← α θ + (1 − α) θ_ref. */
-  moveReference(alpha: number): PendingRun;
+  /** Sets AdamW's moments to zero. */
+  resetOptimizer(): void;
+  /**
+   * Moves the reference: θ_ref ← α θ + (1 − α) θ_ref. An averaged one: m ← α θ + (1 − α) m, θ_ref ← m + bias (θ − θ₀), where
+   * θ₀ is the initial reference.
+   */
+  moveReference(alpha: number, options?: { bias: number }): PendingRun;
   /**
    * Log-probs of a batch under the policy and those it is compared with. Outputs, all [sequences]: `policy`, `reference`,
    * `kl/reference`, and `initial` and `kl/initial` if the reference moves.
@@ -141,9 +146,11 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
     copyPolicyToReference() {
       if (sets.reference !== null) copyParameters(device, { from: sets.policy, to: sets.reference });
       if (sets.initial !== null) copyParameters(device, { from: sets.policy, to: sets.initial });
+      if (sets.average !== null) copyParameters(device, { from: sets.policy, to: sets.average });
     },
     copyReferenceToInitial() {
       if (sets.initial !== null) copyParameters(device, { from: sets.reference!, to: sets.initial });
+      if (sets.average !== null) copyParameters(device, { from: sets.reference!, to: sets.average });
     },
     beginStep() {
       clearParameters(device, sets.gradients);
@@ -174,9 +181,13 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
       found.inputs.step!.set([learningRate, 1 - beta1 ** step, 1 - beta2 ** step, 0]);
       return found.run();
     },
-    moveReference(alpha) {
+    resetOptimizer() {
+      clearParameters(device, sets.first);
+      clearParameters(device, sets.second);
+    },
+    moveReference(alpha, { bias } = { bias: 0 }) {
       const found = program("move reference");
-      found.inputs.alpha!.set([alpha, 0, 0, 0]);
+      found.inputs.alpha!.set([alpha, bias, 0, 0]);
       return found.run();
     },
     compare: (batch, { shape }) => load(programName("compare", shape), batch).run(),
@@ -195,11 +206,13 @@ async function createSets(
   const create = (label: string, gradients?: ParameterSet) =>
     createParameters(device, { layout, label, ...(gradients ? { gradients } : {}) });
   const gradients = await create("gradients");
+  const moves = reference === "moving" || reference === "averaged";
   return {
     gradients,
     policy: await create("policy", gradients),
     reference: reference === "none" ? null : await create("reference"),
-    initial: reference === "moving" ? await create("initial reference") : null,
+    initial: moves ? await create("initial reference") : null,
+    average: reference === "averaged" ? await create("reference average") : null,
     first: await create("first moments"),
     second: await create("second moments"),
   };

@@ -2,7 +2,7 @@
 import type { BatchShape } from "../data/pack.ts";
 import type { Device } from "../kernels/device.ts";
 import { backward, createGraph, type Graph, input, output } from "../kernels/graph.ts";
-import { adamw, gradientNorm, mixParameters } from "../kernels/optimizer.ts";
+import { adamw, gradientNorm, mixAverage, mixParameters } from "../kernels/optimizer.ts";
 import type { ParameterSet } from "../kernels/parameters.ts";
 import { mismatchedTerms, preferenceLoss } from "../kernels/preference_loss.ts";
 import type { Tensor } from "../kernels/tensor.ts";
@@ -99,7 +99,10 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
   if (sets.initial !== null) {
     build("move reference", (graph) => {
       const alpha = input(graph, "alpha", { shape: [4] });
-      mixParameters(graph, { reference: sets.reference!, policy: sets.policy }, { alpha });
+      const { policy, initial, average } = sets;
+      const reference = sets.reference!;
+      if (average === null) mixParameters(graph, { reference, policy }, { alpha });
+      else mixAverage(graph, { reference, average, policy, initial: initial! }, { alpha });
     });
   }
   return graphs;

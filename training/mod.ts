@@ -13,7 +13,7 @@ export {
   saveCheckpoint,
   type SaveOptions,
 } from "./checkpoint.ts";
-export { lossOf, type LossSettings, type ReferenceSettings, type RunConfig, strategyOf } from "./config.ts";
+export { lossOf, type LossSettings, type RunConfig } from "./config.ts";
 export {
   createEngine,
   type Engine,
@@ -25,7 +25,7 @@ export {
 } from "./engine.ts";
 export { evaluate, type EvaluateOptions } from "./evaluate.ts";
 export { type LoadedModel, type LoadedRecords, loadModel, loadRecords, type RunRecords } from "./load.ts";
-export { type LoopEvent, type LoopOptions, type RunState, trainSteps } from "./loop.ts";
+export { type LoopEvent, type LoopOptions, type RunState, startOfRun, trainSteps } from "./loop.ts";
 export {
   type BatchLogProbs,
   type Metrics,
@@ -46,6 +46,7 @@ export {
 export { type BatchPlan, type BatchPlanOptions, planBatches } from "./plan.ts";
 export { loadWeights, type PreparedRun, type PrepareOptions, prepareRun } from "./prepare.ts";
 export { completionExamples, pairExamples, type TrainingExample } from "./records.ts";
+export { type ReferenceSettings, strategyOf } from "./reference_settings.ts";
 export { type RunEvent, type RunOptions, runTraining } from "./run.ts";
 export type { Sample } from "./samples.ts";
 export { learningRateAt, type ScheduleName, type ScheduleOptions } from "./schedule.ts";

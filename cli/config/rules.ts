@@ -4,6 +4,7 @@
  * @module
  */
 import type { GenerateConfig, LossTerm, SftConfig, TrainConfig } from "./commands.ts";
+import { referenceRules } from "./reference_rules.ts";
 
 /** A condition on several keys: `check` sees only configurations in which the keys it `reads` are valid. */
 export interface Rule<C> {
@@ -14,8 +15,6 @@ export interface Rule<C> {
   /** What is wrong, or undefined. */
   check: (config: C) => string | undefined;
 }
-
-// Where the reference trails the policy by fewer steps than this, margins stay near zero.
 
 const runRules: Rule<TrainConfig | SftConfig>[] = [
   {
@@ -51,18 +50,6 @@ const greedyRule: Rule<{ generation: { temperature: number; topK: number | null;
 };
 
 const lossRules: Rule<TrainConfig>[] = [
-  {
-    reads: ["reference.update", "reference.alpha", "reference.every"],
-    about: "reference.every",
-    check: ({ reference }) =>
-      reference.update !== "frozen" && reference.every === 1 &&
-        (reference.update === "hard" || reference.alpha === 1)
-        ? `1${
-          reference.update === "soft" ? " with alpha 1" : ""
-        } copies the policy after every step: the margins stay 0 ` +
-          "and nothing regularizes; raise it"
-        : undefined,
-  },
   {
     reads: ["loss", "training.batch_size", "training.accumulate"],
     about: "training.batch_size",
@@ -111,7 +98,7 @@ const promptRule: Rule<GenerateConfig> = {
 
 /** The rules of each command. */
 export const RULES = {
-  train: [...runRules, promptLengthRule, greedyRule, ...lossRules],
+  train: [...runRules, promptLengthRule, greedyRule, ...lossRules, ...referenceRules],
   sft: [...runRules, promptLengthRule, greedyRule],
   score: [promptLengthRule],
   generate: [greedyRule, promptRule],

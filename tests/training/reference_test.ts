@@ -1,7 +1,7 @@
 /** The reference on the device follows its strategy exactly, and the metrics show it. */
 import { assert, assertEquals } from "@std/assert";
 import { mixReference } from "../../reference/mix.ts";
-import type { ReferenceSettings } from "../../training/config.ts";
+import type { ReferenceSettings } from "../../training/reference_settings.ts";
 import { trainSteps } from "../../training/loop.ts";
 import type { Metrics } from "../../training/metrics.ts";
 import { loadWeights, prepareRun } from "../../training/prepare.ts";
