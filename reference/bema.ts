@@ -21,7 +21,7 @@ export interface BemaOptions {
  * After every `every`-th step t the average is m ← β_t θ + (1 − β_t) m with β_t = (ρ + γt)^−κ, starting from the initial
  * reference θ₀, and the reference θ_ref ← m + a_t (θ − θ₀) with a_t = (ρ + γt)^−η. Block and Zhang, arXiv 2508.00180, with
  * TRL's use of it as the reference of DPO. α is β_t here, and the strategy's `bias` a_t. It takes one more parameter set,
- * for m. Needs a reference that starts as the policy, so that θ − θ₀ is what training changed.
+ * for m. Where the policy slows down, m catches up and the reference comes to lie beyond the policy. Needs a reference that starts as the policy, so that θ − θ₀ is what training changed.
  *
  * @throws {RangeError} If an option is out of range.
  *

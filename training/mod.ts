@@ -46,7 +46,12 @@ export {
 export { type BatchPlan, type BatchPlanOptions, planBatches } from "./plan.ts";
 export { loadWeights, type PreparedRun, type PrepareOptions, prepareRun } from "./prepare.ts";
 export { completionExamples, pairExamples, type TrainingExample } from "./records.ts";
-export { type ReferenceSettings, strategyOf } from "./reference_settings.ts";
+export {
+  type CopySettings,
+  type ReferenceSettings,
+  strategyOf,
+  type UpdateSpan,
+} from "./reference_settings.ts";
 export { type RunEvent, type RunOptions, runTraining } from "./run.ts";
 export type { Sample } from "./samples.ts";
 export { learningRateAt, type ScheduleName, type ScheduleOptions } from "./schedule.ts";

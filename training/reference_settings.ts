@@ -12,7 +12,7 @@ import type { MeasureName, ReferenceStrategy } from "../reference/strategy.ts";
 import { until } from "../reference/until.ts";
 
 /** When updates begin and end; the whole run by default. */
-interface Span {
+export interface UpdateSpan {
   /** No update before more than so many steps are done. */
   readonly after?: number;
   /** No update once more than so many steps are done; null for no end. */
@@ -20,7 +20,7 @@ interface Span {
 }
 
 /** For updates that copy the policy. */
-interface Reset {
+export interface CopySettings {
   /** Whether the optimizer starts anew at each copy. */
   readonly resetOptimizer?: boolean;
 }
@@ -30,16 +30,16 @@ export type ReferenceSettings =
   & { readonly path: string | null }
   & (
     | { readonly update: "frozen" }
-    | { readonly update: "soft"; readonly alpha: number; readonly every: number } & Span
-    | { readonly update: "hard"; readonly every: number } & Span & Reset
+    | { readonly update: "soft"; readonly alpha: number; readonly every: number } & UpdateSpan
+    | { readonly update: "hard"; readonly every: number } & UpdateSpan & CopySettings
     | {
       readonly update: "scheduled";
       readonly alphaStart: number;
       readonly alphaEnd: number;
       readonly schedule: "linear" | "cosine";
       readonly every: number;
-    } & Span
-    | { readonly update: "epoch"; readonly alpha: number } & Span & Reset
+    } & UpdateSpan
+    | { readonly update: "epoch"; readonly alpha: number } & UpdateSpan & CopySettings
     | {
       readonly update: "adaptive";
       readonly measure: MeasureName;
@@ -48,8 +48,8 @@ export type ReferenceSettings =
       readonly average: number;
       readonly alpha: number;
     }
-      & Span
-      & Reset
+      & UpdateSpan
+      & CopySettings
     | {
       readonly update: "bema";
       readonly every: number;
@@ -57,7 +57,7 @@ export type ReferenceSettings =
       readonly biasPower: number;
       readonly lag: number;
       readonly multiplier: number;
-    } & Span
+    } & UpdateSpan
   );
 
 /**

@@ -2,7 +2,7 @@
 import { completedEpochs, type DataPosition } from "../data/position.ts";
 import { MEASUREMENTS_SHOWN, type Progress } from "../reference/strategy.ts";
 import type { Engine } from "./engine.ts";
-import { type LoopOptions, type RunState, STEPS_UNDER_WAY } from "./loop_options.ts";
+import { type LoopOptions, STEPS_UNDER_WAY } from "./loop_options.ts";
 import type { Metrics } from "./metrics.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { apoDown } from "../../losses/apo_down.ts";
 import { apoZero } from "../../losses/apo_zero.ts";
 import { bcoPair } from "../../losses/bco_pair.ts";

@@ -227,3 +227,21 @@ Deno.test("an adaptive reference moves once the mean of what the rows say crosse
   }
   assert(updates.length >= 2, `updates at ${updates}; KL ${rows.map((_, i) => kl(i + 1).toFixed(4))}`);
 });
+
+Deno.test("a prepared run says how often its reference moves: in the epochs it has, or at most", async () => {
+  const forecast = async (reference: ReferenceSettings, training = {}) => {
+    const run = await prepareRun(await testDevice(), tinyConfig(files, { reference, training }));
+    run.model.directory.close();
+    return run.referenceForecast;
+  };
+  // 12 steps of 4 and 3 · 5 of 40 pairs: ten steps an epoch and two.
+  const epoch = { update: "epoch", alpha: 1, path: null } as const;
+  assertEquals(await forecast(epoch), "1 update in this run");
+  assertEquals(await forecast(epoch, { batchSize: 5, accumulate: 3 }), "6 updates in this run");
+  const adaptive = { update: "adaptive", measure: "kl", bound: 2, spacing: 1, average: 2, alpha: 1 } as const;
+  // The second step after an update is seen four steps later: 6 and 12.
+  assertEquals(
+    await forecast({ ...adaptive, path: null }),
+    "an update whenever KL passes 2 nats, at most 2 in this run",
+  );
+});
