@@ -40,6 +40,26 @@ export function startOfData(): DataPosition {
 }
 
 /**
+ * Counts the passes over the data that are complete at a position: an epoch that has no full batch left is.
+ *
+ * @example
+ * ```ts
+ * import { completedEpochs } from "@tr/align/data";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const epochs = [0, 2, 4].map((offset) => completedEpochs({ epoch: 1, offset }, { count: 5, size: 2 }));
+ * assertEquals(epochs, [1, 1, 2]); // the fifth example is left out
+ * ```
+ */
+export function completedEpochs(
+  { epoch, offset }: DataPosition,
+  { count, size }: Pick<BatchOptions, "count" | "size">,
+): number {
+  const isComplete = offset === count || (size <= count && offset + size > count);
+  return isComplete ? epoch + 1 : epoch;
+}
+
+/**
  * Makes the function that takes a position and gives the batch there.
  *
  * The batch depends only on the position and the options, so a run resumes by giving the saved position.

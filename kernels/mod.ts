@@ -48,7 +48,7 @@ export {
 export type { TiledAttention } from "./attention_tile.ts";
 export { linear, type LinearWeights } from "./linear.ts";
 export { matmul, type MatmulOptions, type MatmulVariant } from "./matmul.ts";
-export { adamw, type AdamwOptions, gradientNorm, mixParameters } from "./optimizer.ts";
+export { adamw, type AdamwOptions, gradientNorm, mixAverage, mixParameters } from "./optimizer.ts";
 export {
   clearParameters,
   copyParameters,

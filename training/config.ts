@@ -3,23 +3,11 @@ import { combine } from "../losses/combine.ts";
 import type { Loss } from "../losses/definition.ts";
 import { sft } from "../losses/sft.ts";
 import type { DataEntry } from "../data/read_sources.ts";
-import { frozen } from "../reference/frozen.ts";
-import { hard } from "../reference/hard.ts";
-import { soft } from "../reference/soft.ts";
-import type { ReferenceStrategy } from "../reference/strategy.ts";
 import { type LossChanges, type LossSettings, lossTerm } from "./loss_settings.ts";
+import type { ReferenceSettings } from "./reference_settings.ts";
 import type { ScheduleName } from "./schedule.ts";
 
 export type { LossChanges, LossSettings };
-
-/** What the policy is compared with; `path` starts it from another model than the policy. */
-export type ReferenceSettings =
-  & { readonly path: string | null }
-  & (
-    | { readonly update: "frozen" }
-    | { readonly update: "soft"; readonly alpha: number; readonly every: number }
-    | { readonly update: "hard"; readonly every: number }
-  );
 
 /** Adapters that are trained in place of the model's weights; what is left out has a default, or the adapter's config says it. */
 export interface LoraRunSettings {
@@ -120,11 +108,4 @@ export function lossOf(config: Pick<RunConfig, "loss">): Loss {
   const [first] = config.loss;
   if (config.loss.length === 1 && first?.weight === 1) return lossTerm(first);
   return combine(config.loss.map((settings) => ({ loss: lossTerm(settings), weight: settings.weight })));
-}
-
-/** The reference strategy that a configuration asks for. */
-export function strategyOf(config: Pick<RunConfig, "reference">): ReferenceStrategy {
-  const settings = config.reference;
-  if (settings === undefined || settings.update === "frozen") return frozen();
-  return settings.update === "soft" ? soft(settings) : hard(settings);
 }

@@ -9,7 +9,7 @@ import type { StoredParameter } from "../models/weights.ts";
 import { addSnapshot, emptySnapshots, type SnapshotStack } from "../reference/snapshots.ts";
 import type { EngineOptions, EngineSets, LoraOptions, PolicyName } from "./engine_options.ts";
 import { buildGraphs, programName } from "./graphs.ts";
-import { createSets, policyWeights, storedParameters } from "./sets.ts";
+import { createSets, isMoving, policyWeights, storedParameters } from "./sets.ts";
 
 export type { EngineOptions, EngineSets, LoraOptions, PolicyName };
 
@@ -78,10 +78,15 @@ export interface Engine {
     batch: PackedBatch,
     options: MicroBatch,
   ): PendingRun;
-  /** One AdamW step from the accumulated gradient. Output: `norm` [norm, clip factor, 1 if finite, 0]. */
+  /** One AdamW step from the accumulated gradient, the `step`-th since the moments were zero. Output: `norm` [norm, clip factor, 1 if finite, 0]. */
   update(options: { learningRate: number; step: number }): PendingRun;
-  /** Moves the reference: θ_ref ← α θ + (1 − α) θ_ref. */
-  moveReference(alpha: number): PendingRun;
+  /** Sets AdamW's moments to zero. */
+  resetOptimizer(): void;
+  /**
+   * Moves the reference: θ_ref ← α θ + (1 − α) θ_ref. An averaged one: m ← α θ + (1 − α) m, θ_ref ← m + bias (θ − θ₀), where
+   * θ₀ is the initial reference.
+   */
+  moveReference(alpha: number, options?: { bias: number }): PendingRun;
   /**
    * Log-probs of a batch under the policy and those it is compared with. Outputs, all [sequences]: `policy`, `reference`,
    * `kl/reference`, and `initial` and `kl/initial` if the reference moves.
@@ -135,10 +140,10 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
   };
 
   let snapshots = lora === undefined || sets.reference === null ? null : emptySnapshots(lora.snapshots);
-  const moveReference = (alpha: number): PendingRun => {
+  const moveReference: Engine["moveReference"] = (alpha, { bias } = { bias: 0 }) => {
     const found = program("move reference");
     if (snapshots === null) {
-      found.inputs.move!.set([alpha, 0, 0, 0]);
+      found.inputs.move!.set([alpha, bias, 0, 0]);
     } else {
       const { stack, slot, factors } = addSnapshot(snapshots, { alpha });
       snapshots = stack;
@@ -168,9 +173,11 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
         copyParameters(device, { from: sets.policy, to: sets.reference });
       }
       if (sets.initial !== null) copyParameters(device, { from: sets.policy, to: sets.initial });
+      if (sets.average !== null) copyParameters(device, { from: sets.policy, to: sets.average });
     },
     copyReferenceToInitial() {
       if (sets.initial !== null) copyParameters(device, { from: sets.reference!, to: sets.initial });
+      if (sets.average !== null) copyParameters(device, { from: sets.reference!, to: sets.average });
     },
     beginStep() {
       clearParameters(device, sets.gradients);
@@ -179,7 +186,7 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
       }
     },
     accumulate(batch, { labels, measureInitial = false, ...micro }) {
-      const kind = measureInitial && options.reference === "moving" ? "train, initial" : "train";
+      const kind = measureInitial && isMoving(options.reference) ? "train, initial" : "train";
       const found = load(programName(kind, micro.shape), batch);
       found.inputs.labels!.set(labels);
       setShares(found, micro);
@@ -201,10 +208,14 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
       found.inputs.step!.set([learningRate, 1 - beta1 ** step, 1 - beta2 ** step, 0]);
       return found.run();
     },
+    resetOptimizer() {
+      clearParameters(device, sets.first);
+      clearParameters(device, sets.second);
+    },
     moveReference,
     compare: (batch, { shape }) => load(programName("compare", shape), batch).run(),
     score(batch, { policy, shape }) {
-      const known = policy === "initial" && options.reference === "frozen" ? "reference" : policy;
+      const known = policy === "initial" && !isMoving(options.reference) ? "reference" : policy;
       return load(programName(known, shape), batch).run();
     },
   };

@@ -2,7 +2,7 @@
 import type { BatchShape } from "../data/pack.ts";
 import type { Device } from "../kernels/device.ts";
 import { backward, createGraph, type Graph, input, output } from "../kernels/graph.ts";
-import { adamw, gradientNorm, mixParameters } from "../kernels/optimizer.ts";
+import { adamw, gradientNorm, mixAverage, mixParameters } from "../kernels/optimizer.ts";
 import { mismatchedTerms, preferenceLoss } from "../kernels/preference_loss.ts";
 import { takeSnapshot } from "../kernels/snapshot.ts";
 import type { Tensor } from "../kernels/tensor.ts";
@@ -15,7 +15,7 @@ import {
 } from "../models/log_probs.ts";
 import { rotaryTables } from "../models/rotary_tables.ts";
 import type { EngineOptions, EngineSets, PolicyName } from "./engine_options.ts";
-import { comparedPolicies, policyWeights } from "./sets.ts";
+import { comparedPolicies, isMoving, policyWeights } from "./sets.ts";
 
 /** What the programs of an engine are built of. */
 export interface GraphParts {
@@ -48,7 +48,7 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
     completionLogProbs(graph, weights, { config, tables, ...rest });
   const inputs = (graph: Graph, shape: BatchShape) => batchInputs(graph, shape, { weighted });
   const known = comparedPolicies(options.reference);
-  const isMoving = options.reference === "moving";
+  const moves = isMoving(options.reference);
   const weightsOf = (name: PolicyName) => policyWeights(name, { sets, lora: options.lora });
 
   for (const shape of options.shapes) {
@@ -58,7 +58,7 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
         programName("train", shape),
         (graph) => recordTraining(graph, { ...parts, shape, others, logProbs, batch: inputs(graph, shape) }),
       );
-      if (loss.needs.reference && isMoving) {
+      if (loss.needs.reference && moves) {
         build(
           programName("train, initial", shape),
           (graph) =>
@@ -104,7 +104,7 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
     );
   }
   build("update", (graph) => recordUpdate(graph, parts));
-  if (isMoving || (options.lora?.continued && sets.reference !== null)) {
+  if (moves || (options.lora?.continued && sets.reference !== null)) {
     build("move reference", (graph) => recordMove(graph, parts));
   }
   return graphs;
@@ -119,7 +119,10 @@ function trainedWeights({ sets, options: { lora } }: Pick<GraphParts, "sets" | "
 function recordMove(graph: Graph, { options: { lora }, sets }: GraphParts): void {
   const move = input(graph, "move", { shape: [4] });
   if (lora === undefined) {
-    mixParameters(graph, { reference: sets.reference!, policy: sets.policy }, { alpha: move });
+    const { policy, initial, average } = sets;
+    const reference = sets.reference!;
+    if (average === null) mixParameters(graph, { reference, policy }, { alpha: move });
+    else mixAverage(graph, { reference, average, policy, initial: initial! }, { alpha: move });
     return;
   }
   const count = lora.snapshots;

@@ -8,9 +8,10 @@ import { type LlamaConfig, parseLlamaConfig } from "../models/files/llama_config
 import { checkTensors, llamaTensors } from "../models/files/llama_tensors.ts";
 import { type FusedParameter, llamaParameters } from "../models/llama.ts";
 import { uploadDirectory } from "../models/weights.ts";
-import { countUpdates, referenceWarnings, updateAlphas } from "../reference/forecast.ts";
+import { describeUpdates, updateAlphas } from "../reference/forecast.ts";
 import type { ReferenceStrategy } from "../reference/strategy.ts";
-import { lossOf, type RunConfig, strategyOf } from "./config.ts";
+import { referenceWarnings } from "../reference/warnings.ts";
+import { lossOf, type RunConfig } from "./config.ts";
 import { createEngine, type Engine } from "./engine.ts";
 import { type LoadedModel, loadModel } from "./load.ts";
 import { type LoadedRecords, loadRunRecords, type RunRecords } from "./load_records.ts";
@@ -18,6 +19,8 @@ import { loadAdapter, type LoraPlan, planLora } from "./lora.ts";
 import { needsHost } from "./step.ts";
 import type { TrainingLoss } from "./metrics.ts";
 import { type BatchPlan, longestSequence, planBatches } from "./plan.ts";
+import { strategyOf } from "./reference_settings.ts";
+import { MEASURED_AFTER } from "./reference_update.ts";
 
 /** A run that is ready to start. */
 export interface PreparedRun {
@@ -37,8 +40,8 @@ export interface PreparedRun {
   readonly hasReference: boolean;
   /** When the reference moves. */
   readonly strategy: ReferenceStrategy;
-  /** How often it will. */
-  readonly referenceUpdates: number;
+  /** How often it will, in words. */
+  readonly referenceForecast: string;
   /** What is doubtful about the settings, one line each. */
   readonly warnings: readonly string[];
   /** Training records. */
@@ -108,7 +111,14 @@ export async function prepareRun(
     });
     const host = needsHost(loss, training.accumulate);
     const parameters = llamaParameters(model.config);
-    const run = { totalSteps: training.steps };
+    const run = {
+      totalSteps: training.steps,
+      stepsPerEpoch: Math.max(
+        1,
+        Math.floor(records.examples.length / (training.batchSize * training.accumulate)),
+      ),
+      measuredAfter: MEASURED_AFTER,
+    };
     const lora = config.model.lora == null ? null : await planLora(config.model.lora, {
       parameters,
       alphas: hasReference ? updateAlphas(strategy, run) : [],
@@ -123,6 +133,8 @@ export async function prepareRun(
       sequencesPerRecord,
       reference: !hasReference
         ? "none"
+        : strategy.bias
+        ? "averaged"
         : (config.reference?.update ?? "frozen") === "frozen"
         ? "frozen"
         : "moving",
@@ -145,7 +157,7 @@ export async function prepareRun(
       sequencesPerRecord,
       hasReference,
       strategy,
-      referenceUpdates: hasReference ? countUpdates(strategy, run) : 0,
+      referenceForecast: hasReference ? describeUpdates(strategy, run) : "",
       warnings: [
         ...records.notes,
         ...(heldOut?.notes ?? []),

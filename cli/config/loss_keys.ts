@@ -1,5 +1,5 @@
 /**
- * The `loss` and `reference` sections, whose keys depend on the type of the loss and of the update.
+ * The `loss` section, whose keys depend on the type of the loss.
  *
  * @module
  */
@@ -235,30 +235,3 @@ const lossList = v.pipe(
 
 /** One loss or a list of losses with weights; read as a list either way. */
 export const lossSection = v.lazy((value) => Array.isArray(value) ? lossList : singleLoss);
-
-const UPDATE_DOC =
-  "How the reference follows the policy: soft mixes the policy in, hard copies it, frozen leaves it alone.";
-
-const every = key(
-  "Optimizer steps between two updates of the reference; 3 to 8 updates in a run work well.",
-  wholeNumber({ min: 1 }),
-  64,
-);
-
-const path = key(
-  "Directory of the model that the reference starts from; null starts from the policy.",
-  orNull(text("a path")),
-  null,
-);
-
-/** What the policy is compared with, and how that moves. */
-export const referenceSection = v.variant("update", [
-  v.object({
-    update: key(UPDATE_DOC, choice(["soft"]), "soft"),
-    alpha: key("The share of the policy that an update mixes in.", number({ above: 0, max: 1 }), 0.6),
-    every,
-    path,
-  }),
-  v.object({ update: key(UPDATE_DOC, choice(["hard"])), every, path }),
-  v.object({ update: key(UPDATE_DOC, choice(["frozen"])), path }),
-], "is not frozen, soft or hard");

@@ -6,6 +6,7 @@
 import { lossOf } from "../../training/config.ts";
 import type { GenerateConfig, InspectConfig, LossTerm, SftConfig, TrainConfig } from "./commands.ts";
 import { isMapping } from "./tree.ts";
+import { referenceRules } from "./reference_rules.ts";
 
 /** A condition on several keys: `check` sees only configurations in which the keys it `reads` are valid. */
 export interface Rule<C> {
@@ -63,18 +64,6 @@ const greedyRule: Rule<{ generation: { temperature: number; topK: number | null;
 };
 
 const lossRules: Rule<TrainConfig>[] = [
-  {
-    reads: ["reference.update", "reference.alpha", "reference.every"],
-    about: "reference.every",
-    check: ({ reference }) =>
-      reference.update !== "frozen" && reference.every === 1 &&
-        (reference.update === "hard" || reference.alpha === 1)
-        ? `1${
-          reference.update === "soft" ? " with alpha 1" : ""
-        } copies the policy after every step: the margins stay 0 ` +
-          "and nothing regularizes; raise it"
-        : undefined,
-  },
   {
     reads: ["loss", "training.batch_size", "training.accumulate"],
     about: "training.batch_size",
@@ -196,7 +185,15 @@ const promptRule: Rule<GenerateConfig> = {
 
 /** The rules of each command. */
 export const RULES = {
-  train: [...runRules, ...loraRules, promptLengthRule, greedyRule, ...lossRules, ...referenceOfAdapterRules],
+  train: [
+    ...runRules,
+    ...loraRules,
+    promptLengthRule,
+    greedyRule,
+    ...lossRules,
+    ...referenceRules,
+    ...referenceOfAdapterRules,
+  ],
   sft: [...runRules, ...loraRules, sftLoraRule, promptLengthRule, greedyRule],
   inspect: [
     ...runRules,

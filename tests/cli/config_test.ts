@@ -97,7 +97,7 @@ Deno.test("parseConfig fills in every default of train", () => {
       shuffle: true,
     },
     loss: [{ type: "dpo", beta: 0.05, labelSmoothing: 0, weight: 1 }],
-    reference: { update: "soft", alpha: 0.6, every: 64, path: null },
+    reference: { update: "soft", alpha: 0.6, every: 64, path: null, after: 0, until: null },
     training: {
       steps: 500,
       batchSize: 8,
@@ -141,7 +141,14 @@ output:     { directory: runs/hh, save_every: 0 }
   });
   assertEquals(config.data.train, ["a.jsonl", "b.jsonl"]);
   assertEquals(config.loss, [{ type: "ipo", beta: 0.1, average: "mean", weight: 1 }]);
-  assertEquals(config.reference, { update: "hard", every: 128, path: "./base" });
+  assertEquals(config.reference, {
+    update: "hard",
+    every: 128,
+    path: "./base",
+    resetOptimizer: false,
+    after: 0,
+    until: null,
+  });
   assertEquals(config.training.adamBetas, [0.8, 0.99]);
   assertEquals(config.training.maxGradNorm, null);
   assertEquals(config.training.warmup, 100);
@@ -460,17 +467,17 @@ Deno.test("parseConfig refuses options that a type would ignore, by name", () =>
     "loss.lambda: would be ignored by type: hinge; it belongs to dpop (line 4)",
   ]);
   assertEquals(trainProblems("reference: { update: hard, alpha: 0.6 }\n"), [
-    "reference.alpha: would be ignored by update: hard; it belongs to soft (line 4)",
+    "reference.alpha: would be ignored by update: hard; it belongs to soft, epoch, adaptive (line 4)",
   ]);
   assertEquals(trainProblems("reference: { update: frozen, alpha: 0.6, every: 3 }\n"), [
-    "reference.alpha: would be ignored by update: frozen; it belongs to soft (line 4)",
-    "reference.every: would be ignored by update: frozen; it belongs to soft, hard (line 4)",
+    "reference.alpha: would be ignored by update: frozen; it belongs to soft, epoch, adaptive (line 4)",
+    "reference.every: would be ignored by update: frozen; it belongs to soft, hard, scheduled, bema (line 4)",
   ]);
 });
 
 Deno.test("parseConfig says how a flag that changes a type replaces the file's section", () => {
   assertEquals(trainProblems("reference: { update: soft, alpha: 0.6 }\n", { "reference.update": "frozen" }), [
-    "reference.alpha: would be ignored by update: frozen; it belongs to soft; " +
+    "reference.alpha: would be ignored by update: frozen; it belongs to soft, epoch, adaptive; " +
     "--reference '{ update: frozen }' replaces the whole section (line 4)",
   ]);
 });
@@ -480,7 +487,7 @@ Deno.test("parseConfig refuses types that do not exist, without complaints about
     trainProblems("loss: { type: dpoo, average: sum }\nreference: { update: never, every: 3 }\n"),
     [
       `loss.type: "dpoo" is not ${lossTypes.slice(0, -1).join(", ")} or mpo (line 4)`,
-      'reference.update: "never" is not frozen, soft or hard (line 5)',
+      'reference.update: "never" is not frozen, soft, hard, scheduled, epoch, adaptive or bema (line 5)',
     ],
   );
 });
@@ -612,6 +619,121 @@ Deno.test("parseConfig refuses a reference that is the policy at every step", ()
   }
   assertEquals(train("reference: { alpha: 1, every: 2 }\n").reference.update, "soft");
   assertEquals(train("reference: { alpha: 0.9, every: 1 }\n").reference.update, "soft");
+});
+
+Deno.test("parseConfig fills in what each way of updating the reference has", () => {
+  const span = { path: null, after: 0, until: null };
+  const of = (yaml: string) => train(`reference: ${yaml}\n`).reference;
+  assertEquals(of("{ update: scheduled, alpha_start: 0.2, alpha_end: 0.8 }"), {
+    update: "scheduled",
+    alphaStart: 0.2,
+    alphaEnd: 0.8,
+    schedule: "linear",
+    every: 64,
+    ...span,
+  });
+  assertEquals(of("{ update: epoch }"), { update: "epoch", alpha: 1, resetOptimizer: false, ...span });
+  assertEquals(of("{ update: adaptive, bound: 5, after: 50, until: 400 }"), {
+    update: "adaptive",
+    measure: "kl",
+    bound: 5,
+    spacing: 16,
+    average: 4,
+    alpha: 1,
+    resetOptimizer: false,
+    ...span,
+    after: 50,
+    until: 400,
+  });
+  assertEquals(of("{ update: bema, every: 400 }"), {
+    update: "bema",
+    every: 400,
+    emaPower: 0.5,
+    biasPower: 0.2,
+    lag: 10,
+    multiplier: 1,
+    ...span,
+  });
+});
+
+Deno.test("parseConfig refuses settings of the reference that exclude each other, each by name", () => {
+  const cases = [
+    [
+      "{ update: scheduled, alpha_start: 0.5, alpha_end: 0.5 }",
+      "reference.alpha_end: 0.5 is alpha_start too, so the schedule would be ignored; take update: soft (line 4)",
+    ],
+    [
+      "{ update: adaptive, measure: curvature, bound: 0.25 }",
+      "reference.bound: 0.25 is not below 0.25, the largest curvature there is, so every step would update (line 4)",
+    ],
+    [
+      "{ update: epoch, alpha: 0.5, reset_optimizer: true }",
+      "reference.reset_optimizer: would be ignored with alpha 0.5, which never copies the policy; set alpha to 1 or " +
+      "leave it out (line 4)",
+    ],
+    [
+      "{ update: bema, path: ./base }",
+      "reference.path: bema starts from the policy, whose way since then it adds to an average; leave it out (line 4)",
+    ],
+    [
+      "{ update: hard, after: 60, until: 60 }",
+      "reference.until: 60 is not more than reference.after, 60, so the reference would never move (line 4)",
+    ],
+    [
+      "{ update: hard, after: 500 }",
+      "reference.after: 500 leaves no step for an update within training.steps, 500; lower it, or take update: frozen " +
+      "(line 4)",
+    ],
+    [
+      "{ update: hard, until: 500 }",
+      "reference.until: 500 would be ignored: the run ends after training.steps, 500; lower it or leave it out (line 4)",
+    ],
+    [
+      "{ update: soft, reset_optimizer: true }",
+      "reference.reset_optimizer: would be ignored by update: soft; it belongs to hard, epoch, adaptive (line 4)",
+    ],
+    [
+      "{ update: frozen, after: 5 }",
+      "reference.after: would be ignored by update: frozen; it belongs to soft, hard, scheduled, epoch, adaptive, bema " +
+      "(line 4)",
+    ],
+  ] as const;
+  for (const [yaml, problem] of cases) {
+    assertEquals(trainProblems(`reference: ${yaml}\ntraining: { steps: 500 }\n`), [problem]);
+  }
+  const [missing = "", ...others] = trainProblems("reference: { update: adaptive }\n");
+  assertStringIncludes(missing, "reference.bound: is missing: An update comes when kl or margin is above it");
+  assertEquals(others, []);
+  const allowed = [
+    "{ update: adaptive, measure: margin, bound: 0.25, reset_optimizer: true }",
+    "{ update: hard, after: 60, until: 61 }",
+    "{ update: soft, alpha: 1, every: 2 }",
+  ];
+  for (const yaml of allowed) train(`reference: ${yaml}\ntraining: { steps: 500 }\n`);
+});
+
+Deno.test("parseConfig holds every bound of the reference's keys", () => {
+  const refused: [string, string, string[]][] = [
+    ["update: epoch", "alpha", ["0", "1.1"]],
+    ["update: scheduled, alpha_end: 0.5", "alpha_start", ["-0.1", "1.1"]],
+    ["update: scheduled, alpha_start: 0.5", "alpha_end", ["-0.1", "1.1"]],
+    ["update: adaptive", "bound", ["0"]],
+    ["update: adaptive, bound: 1", "spacing", ["0", "1.5"]],
+    ["update: adaptive, bound: 1", "average", ["0", "65"]],
+    ["update: bema", "ema_power", ["0", "1.1"]],
+    ["update: bema", "bias_power", ["0", "1.1"]],
+    ["update: bema", "lag", ["0.5"]],
+    ["update: bema", "multiplier", ["0"]],
+    ["update: hard", "after", ["-1"]],
+    ["update: hard", "until", ["0"]],
+  ];
+  for (const [update, key, values] of refused) {
+    for (const value of values) {
+      const lines = trainProblems(`reference: { ${update}, ${key}: ${value} }\n`);
+      assertEquals(lines.length, 1, `${update} ${key} ${value}: ${lines}`);
+      assertStringIncludes(lines[0]!, `reference.${key}: ${value} is not a`);
+    }
+  }
 });
 
 Deno.test("parseConfig refuses kto on single records", () => {

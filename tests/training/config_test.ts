@@ -24,7 +24,7 @@ import { sigmoidNorm } from "../../losses/sigmoid_norm.ts";
 import { simpo } from "../../losses/simpo.ts";
 import { sppoHard } from "../../losses/sppo_hard.ts";
 import { wpo } from "../../losses/wpo.ts";
-import { lossOf, type LossSettings, strategyOf } from "../../training/config.ts";
+import { lossOf, type LossSettings } from "../../training/config.ts";
 
 const dpo = { type: "dpo", weight: 1, beta: 0.1, labelSmoothing: 0 } as const;
 const pair = {
@@ -166,14 +166,4 @@ Deno.test("lossOf refuses changes that a loss would ignore, by name", () => {
 
 Deno.test("lossOf without losses is supervised fine-tuning", () => {
   assertEquals(lossOf({}).name, "sft");
-});
-
-Deno.test("strategyOf makes the strategy that the settings say", () => {
-  const at = (reference: Parameters<typeof strategyOf>[0]["reference"]) =>
-    [1, 2, 3, 4, 5, 6].map((step) => strategyOf(reference ? { reference } : {})({ step, totalSteps: 6 }));
-  assertEquals(at({ update: "frozen", path: null }), [0, 0, 0, 0, 0, 0]);
-  assertEquals(at(undefined), [0, 0, 0, 0, 0, 0]);
-  assertEquals(at({ update: "soft", alpha: 0.6, every: 2, path: null }), [0, 0.6, 0, 0.6, 0, 0.6]);
-  assertEquals(at({ update: "hard", every: 3, path: null }), [0, 0, 1, 0, 0, 1]);
-  assertThrows(() => at({ update: "hard", every: 0, path: null }), RangeError);
 });
