@@ -53,10 +53,16 @@ export function startOfData(): DataPosition {
  */
 export function completedEpochs(
   { epoch, offset }: DataPosition,
-  { count, size }: Pick<BatchOptions, "count" | "size">,
+  { size, ...data }: Pick<BatchOptions, "count" | "size" | "mixture">,
 ): number {
+  const count = epochLength(data);
   const isComplete = offset === count || (size <= count && offset + size > count);
   return isComplete ? epoch + 1 : epoch;
+}
+
+/** Examples that an epoch draws: all, or of a mixture as many as its weights allow. */
+export function epochLength({ count, mixture = null }: Pick<BatchOptions, "count" | "mixture">): number {
+  return mixture === null ? count : mixtureCounts(mixture).reduce((sum, drawn) => sum + drawn, 0);
 }
 
 /**
@@ -85,7 +91,7 @@ export function completedEpochs(
 export function createBatches(
   { count: all, size, seed, shuffle = true, mixture = null }: BatchOptions,
 ): (position: DataPosition) => Batch {
-  const count = mixture === null ? all : mixtureCounts(mixture).reduce((sum, drawn) => sum + drawn, 0);
+  const count = epochLength({ count: all, mixture });
   for (const [name, value] of [["count", count], ["size", size]] as const) {
     if (!Number.isSafeInteger(value) || value < 1) {
       throw new Error(

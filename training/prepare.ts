@@ -2,6 +2,7 @@
 import { type CompiledLoss, compileLoss } from "../losses/compile.ts";
 import type { PreferenceLossFunction } from "../losses/batch.ts";
 import type { MismatchOptions } from "../data/mismatch.ts";
+import { epochLength } from "../data/position.ts";
 import type { Device } from "../kernels/device.ts";
 import { type ModelDirectory, openModelDirectory } from "../models/files/directory.ts";
 import { type LlamaConfig, parseLlamaConfig } from "../models/files/llama_config.ts";
@@ -115,7 +116,10 @@ export async function prepareRun(
       totalSteps: training.steps,
       stepsPerEpoch: Math.max(
         1,
-        Math.floor(records.examples.length / (training.batchSize * training.accumulate)),
+        Math.floor(
+          epochLength({ count: records.examples.length, mixture: records.mixture }) /
+            (training.batchSize * training.accumulate),
+        ),
       ),
       measuredAfter: MEASURED_AFTER,
     };

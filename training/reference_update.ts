@@ -27,10 +27,12 @@ export interface ReferenceUpdate {
  */
 export function updateReference(
   engine: Engine,
-  options: Pick<LoopOptions, "state" | "strategy" | "steps" | "examples" | "batchSize" | "accumulate"> & {
-    step: number;
-    next: DataPosition;
-  },
+  options:
+    & Pick<LoopOptions, "state" | "strategy" | "steps" | "examples" | "batchSize" | "accumulate" | "mixture">
+    & {
+      step: number;
+      next: DataPosition;
+    },
 ): ReferenceUpdate {
   const { state, strategy, step } = options;
   const progress = progressAfter(options);
@@ -59,9 +61,9 @@ export function updateReference(
 }
 
 function progressAfter(options: Parameters<typeof updateReference>[1]): Progress {
-  const { state, step, next, steps: totalSteps, examples, batchSize, accumulate } = options;
+  const { state, step, next, steps: totalSteps, examples, batchSize, accumulate, mixture = null } = options;
   const { lastUpdate } = state;
-  const data = { count: examples.length, size: batchSize * accumulate };
+  const data = { count: examples.length, size: batchSize * accumulate, mixture };
   const epoch = completedEpochs(next, data);
   const isShown = (measuredStep: number) =>
     measuredStep > lastUpdate && measuredStep <= step - MEASURED_AFTER;

@@ -4,7 +4,7 @@
  * @module
  */
 import * as v from "valibot";
-import { choice, derivedKey, key, number, orNull, switchedOn, text, wholeNumber } from "./keys.ts";
+import { choice, derivedKey, key, number, switchedOn } from "./keys.ts";
 import { typeName } from "./tree.ts";
 
 const TYPE_DOC = "The loss to minimize; a list of losses, each with a weight, minimizes their weighted sum.";

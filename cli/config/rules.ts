@@ -152,6 +152,13 @@ const sftLoraRule: Rule<SftConfig> = {
       : "would be ignored: sft compares with no reference; train does",
 };
 
+/** Whether a reference stays, or becomes the policy whenever it moves. */
+function movesWhole(reference: TrainConfig["reference"]): boolean {
+  const { update } = reference;
+  if (update === "frozen" || update === "hard") return true;
+  return "alpha" in reference && reference.alpha === 1;
+}
+
 const referenceOfAdapterRules: Rule<TrainConfig>[] = [
   {
     reads: ["model.lora", "reference.path"],
@@ -162,11 +169,20 @@ const referenceOfAdapterRules: Rule<TrainConfig>[] = [
         : undefined,
   },
   {
-    reads: ["model.lora", "reference.update"],
+    reads: ["model.lora", "reference"],
     about: "model.lora.snapshots",
+    check: ({ model: { lora }, reference }) =>
+      lora?.snapshots !== undefined && movesWhole(reference)
+        ? `would be ignored by reference.update: ${reference.update}, which needs one at most; leave it out`
+        : undefined,
+  },
+  {
+    reads: ["model.lora", "reference.update"],
+    about: "reference.update",
     check: ({ model: { lora }, reference: { update } }) =>
-      lora?.snapshots !== undefined && (update === "frozen" || update === "hard")
-        ? `would be ignored by reference.update: ${update}, which needs one at most; leave it out`
+      lora != null && update === "bema"
+        ? "bema is an average of weights, and the average of adapters is not that of their products; take soft, or leave " +
+          "model.lora out"
         : undefined,
   },
 ];
