@@ -5,6 +5,7 @@ import type { Device } from "../kernels/device.ts";
 import { compileLoss } from "../losses/compile.ts";
 import { dpo } from "../losses/dpo.ts";
 import { sft } from "../losses/sft.ts";
+import { simpo } from "../losses/simpo.ts";
 import { modelParameters } from "../models/families/mod.ts";
 import { layoutAdapters } from "../models/lora/layout.ts";
 import type { LoraSettings } from "../models/lora/settings.ts";
@@ -24,7 +25,7 @@ import {
 
 /** How a case is trained. */
 export interface CaseVariant {
-  /** What the loss compares with; without a reference the loss is SFT's. */
+  /** What DPO compares with; without a reference the loss is SimPO's if prompts are shared, and else SFT's. */
   readonly reference: EngineOptions["reference"];
   /** Whether a pair's prompt is computed once. SFT records hold one completion, so there it changes nothing. */
   readonly sharePrompts: boolean;
@@ -62,9 +63,10 @@ export async function prepareCase(
 ): Promise<CaseRun> {
   const { config, learningRate } = stepCase;
   const hasReference = reference !== "none";
-  const loss = compileLoss(hasReference ? dpo({ beta }) : sft());
+  const takesPairs = hasReference || sharePrompts;
+  const loss = compileLoss(hasReference ? dpo({ beta }) : takesPairs ? simpo({ beta: 2, gamma: 1 }) : sft());
   const pairs = casePairs(stepCase);
-  const examples = hasReference ? pairs : pairs.flatMap(splitPair);
+  const examples = takesPairs ? pairs : pairs.flatMap(splitPair);
   const [shape] = chooseShapes([measureGroups(examples, { sharePrompts })]);
   const batch = packGroups(examples, { sharePrompts, shape: shape! });
   const layout = lora === undefined ? undefined : layoutAdapters(modelParameters(config), lora.settings);
@@ -78,7 +80,7 @@ export async function prepareCase(
     config,
     ...(layout === undefined ? {} : { lora: adapters }),
     loss,
-    sequencesPerRecord: hasReference ? 2 : 1,
+    sequencesPerRecord: takesPairs ? 2 : 1,
     reference,
     optimizer: { ...optimizer, maxGradNorm: null },
     shapes: [shape!],

@@ -1,11 +1,10 @@
 /** What the training loop asks of the device once it is warm: what it creates, where it waits, what JavaScript costs. */
-import { startOfData } from "../data/position.ts";
 import { compileLoss } from "../losses/compile.ts";
 import { dpo } from "../losses/dpo.ts";
 import { frozen } from "../reference/frozen.ts";
 import { soft } from "../reference/soft.ts";
 import { createEngine, type Engine } from "../training/engine.ts";
-import { trainSteps } from "../training/loop.ts";
+import { startOfRun, trainSteps } from "../training/loop.ts";
 import { longestSequence, planBatches } from "../training/plan.ts";
 import type { TrainingExample } from "../training/records.ts";
 import { type Benchmark, type Row, type Table, timeInterleaved } from "./benchmark.ts";
@@ -105,7 +104,7 @@ async function prepareLoop(stepCase: StepCase, moves: boolean) {
     strategy: moves ? soft({ alpha: SOFT_ALPHA, every: 1 }) : frozen(),
     initialEvery: moves ? 1 : 0,
     sameStart: true,
-    state: { step: 0, position: startOfData(), referenceUpdates: 0 },
+    state: startOfRun(),
   });
   return { engine, steps: { events, waits } };
 }

@@ -16,6 +16,7 @@ const variants: Readonly<Record<string, CaseVariant>> = {
   "DPO, frozen reference": { reference: "frozen", sharePrompts: true },
   "DPO, prompts not shared": { reference: "frozen", sharePrompts: false },
   "DPO, soft update every step": { reference: "moving", sharePrompts: true },
+  "SimPO, no reference": { reference: "none", sharePrompts: true },
   "SFT, no reference": { reference: "none", sharePrompts: false },
 };
 

@@ -129,6 +129,9 @@ async function follow(
   throw new Error("the run ended without a result");
 }
 
+/** The metric that shows what an adaptive strategy decides on. */
+const METRIC_OF = { kl: "kl/reference", margin: "rewards/margins", curvature: "curvature" } as const;
+
 function renderRun(
   run: PreparedRun,
   { configText, rows, samples }: { configText: string; rows: readonly Metrics[]; samples: readonly Sample[] },
@@ -136,7 +139,7 @@ function renderRun(
   const steps = rows.filter(({ step }) => step! > 0);
   const last = [...rows].reverse().find((row) => row["eval_rewards_initial/accuracies"] !== undefined);
   const accuracy = last?.["eval_rewards_initial/accuracies"];
-  const { engine, config, referenceUpdates, records } = run;
+  const { engine, config, records, strategy: { trigger } } = run;
   const name = typeof run.loss === "function" ? "custom loss" : run.loss.name;
   return renderReport({
     title: run.hasReference ? `${name}, reference ${run.strategy.description.name}` : name,
@@ -144,6 +147,7 @@ function renderRun(
     metrics: steps as unknown as MetricRow[],
     evaluations: rows.filter(({ step }) => step === 0) as unknown as MetricRow[],
     samples: [...samples],
+    ...(trigger ? { bounds: { [METRIC_OF[trigger.measure]]: trigger.bound } } : {}),
     referenceUpdates: steps.filter((row) => (row["reference/alpha"] ?? 0) > 0).map(({ step }) => step!),
     summary: [
       ["model", config.model.path],
@@ -151,7 +155,12 @@ function renderRun(
       ["records", `${records.examples.length}`],
       ["steps", `${steps.at(-1)?.step ?? 0} of ${config.training.steps}`],
       ["device memory", formatBytes(engine.memory.total)],
-      ...(run.hasReference ? [["reference updates", `${referenceUpdates} planned`] as [string, string]] : []),
+      ...(run.hasReference
+        ? [[
+          "reference updates",
+          `${steps.at(-1)?.["reference/updates"] ?? 0} so far; ${run.referenceForecast}`,
+        ] as [string, string]]
+        : []),
       ...(accuracy === undefined
         ? []
         : [["held-out reward accuracy", `${(accuracy * 100).toFixed(1)} %`] as [string, string]]),

@@ -10,7 +10,7 @@ import { type Command, type CommandConfigs, COMMANDS, type TrainConfig } from ".
 import { keyLines } from "./config/key_lines.ts";
 import { applyOverrides, type Override } from "./config/overrides.ts";
 import { describeProblems, isWithin, type Problem, show, withFlagOrigins } from "./config/problems.ts";
-import { type Rule, RULES } from "./config/rules.ts";
+import { freezeUnusedReference, type Rule, RULES } from "./config/rules.ts";
 import { checkStructure } from "./config/structure.ts";
 import { keyEntries, withoutIndices } from "./config/tree.ts";
 import { UserError } from "./errors.ts";
@@ -55,7 +55,8 @@ export function parseConfig<C extends Command>(command: C, source: ConfigSource)
 
   const laid = applyOverrides(parseYaml(yaml, name), { overrides, keys });
   const structure = checkStructure(laid.value, keys);
-  const result = v.safeParse(keys.schema, structure.value);
+  const value = command === "train" ? freezeUnusedReference(structure.value) : structure.value;
+  const result = v.safeParse(keys.schema, value);
   const problems = [...laid.problems, ...structure.problems];
   addUnlessReported(problems, (result.issues ?? []).map((issue) => issueProblem(issue, keys.schema)));
 

@@ -96,9 +96,9 @@ function describeRecords({ examples, dropped, truncated, mixture }: PreparedRun[
   return `${examples.length} kept${drawn}${cut}${dropped === "" ? "" : `\n${dropped}`}`;
 }
 
-function describeReference({ strategy, referenceUpdates, config }: PreparedRun): string {
+function describeReference({ strategy, referenceForecast, config }: PreparedRun): string {
   const { name, ...parameters } = strategy.description;
   const settings = Object.entries(parameters).map(([key, value]) => `${key} ${value}`).join(", ");
   const start = config.reference?.path ? `, starting from ${config.reference.path}` : "";
-  return `${name}${settings === "" ? "" : ` (${settings})`}${start}: ${referenceUpdates} updates in this run`;
+  return `${name}${settings === "" ? "" : ` (${settings})`}${start}: ${referenceForecast}`;
 }

@@ -56,6 +56,8 @@ export interface PackedBatch {
   readonly sequence_starts: Int32Array;
   /** [sequences], completion tokens. */
   readonly lengths: Float32Array;
+  /** [slots], what each completion token counts in its sequence's sum; only if a `tailWeight` was given. */
+  readonly slot_weights?: Float32Array;
   /** [rows], the distinct tokens of the batch, then zeros. */
   readonly token_list_targets: Int32Array;
   /** [rows + 1], where each distinct token's rows start. */
@@ -102,6 +104,8 @@ export function measureGroups(
 /**
  * Lays a batch out for the model's program.
  *
+ * @param options.tailWeight What tokens beyond the length of their group's shortest completion count in sums, for losses
+ * that are desensitized to length (LD-DPO, arXiv 2409.06411); nothing is weighted by default.
  * @param options.shape What to pad to; at least as large as {@linkcode measureGroups} says.
  * @throws If a prompt or completion is empty or the batch doesn't fit the shape.
  *
@@ -120,9 +124,9 @@ export function measureGroups(
  */
 export function packGroups(
   groups: readonly PackedGroup[],
-  options: PackOptions & { shape: BatchShape },
+  options: PackOptions & { shape: BatchShape; tailWeight?: number },
 ): PackedBatch {
-  const { shape, sharePrompts = true, window, listPositions = false } = options;
+  const { shape, sharePrompts = true, window, listPositions = false, tailWeight } = options;
   const needed = measureGroups(groups, { sharePrompts });
   for (const size of ["rows", "slots", "sequences"] as const) {
     if (needed[size] > shape[size]) {
@@ -141,8 +145,25 @@ export function packGroups(
   return {
     ...batch,
     ...(window === undefined ? {} : { window_spans: narrowSpans(batch, window) }),
+    ...(tailWeight === undefined ? {} : { slot_weights: weighTails(groups, { shape, tailWeight }) }),
     ...(listPositions ? listOf("position", batch.positions, used) : {}),
   };
+}
+
+function weighTails(
+  groups: readonly PackedGroup[],
+  { shape, tailWeight }: { shape: BatchShape; tailWeight: number },
+): Float32Array {
+  const weights = new Float32Array(shape.slots).fill(1);
+  let slot = 0;
+  for (const { completions } of groups) {
+    const shortest = Math.min(...completions.map(({ length }) => length));
+    for (const { length } of completions) {
+      weights.fill(tailWeight, slot + shortest, slot + length);
+      slot += length;
+    }
+  }
+  return weights;
 }
 
 /**

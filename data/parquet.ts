@@ -20,7 +20,15 @@ export interface ByteRanges {
  */
 const COLUMNS = [
   ...["prompt", "chosen", "rejected", "completion", "label", "messages", "text"],
-  ...["prompt_ids", "chosen_ids", "rejected_ids", "completion_ids", "tools", "chat_template_kwargs"],
+  ...[
+    "prompt_ids",
+    "chosen_ids",
+    "rejected_ids",
+    "completion_ids",
+    "margin",
+    "tools",
+    "chat_template_kwargs",
+  ],
   ...["instruction", "input", "output", "system", "history", "conversations", "kto_tag"],
   ...["question", "query", "problem", "user", "context"],
 ];

@@ -15,6 +15,13 @@ const PROMPT_LIKE = ["question", "query", "input", "problem", "user", "context"]
 
 /** Reads a preference pair in any of its forms; see `parseRecord`. */
 export function parsePaired(object: JsonObject, source: RecordSource): PairedRecord {
+  const record = parseSequences(object, source);
+  const { margin } = object;
+  // Only a loss with a margin reads it: whatever else a data set keeps under this name is no mistake.
+  return typeof margin === "number" && Number.isFinite(margin) ? { ...record, margin } : record;
+}
+
+function parseSequences(object: JsonObject, source: RecordSource): PairedRecord {
   if ("chosen_ids" in object || "rejected_ids" in object) return parseIds(object, source);
 
   const chosen = readTextOrMessages(object, "chosen", source);

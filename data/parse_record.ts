@@ -29,6 +29,7 @@ const WANTED =
  * data sets carry scores and sources beside the texts. Where a prompt is a string and a completion is a
  * message list, the prompt is the user's turn; where it's the other way round, the completion is the
  * assistant's turn.
+ * A pair may have a number under `margin`, which a loss with margins reads; without one it is left out.
  *
  * @param value a parsed JSON value
  * @param source the file and line that error messages name

@@ -40,6 +40,32 @@ export function startOfData(): DataPosition {
 }
 
 /**
+ * Counts the passes over the data that are complete at a position: an epoch that has no full batch left is.
+ *
+ * @example
+ * ```ts
+ * import { completedEpochs } from "@tr/align/data";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const epochs = [0, 2, 4].map((offset) => completedEpochs({ epoch: 1, offset }, { count: 5, size: 2 }));
+ * assertEquals(epochs, [1, 1, 2]); // the fifth example is left out
+ * ```
+ */
+export function completedEpochs(
+  { epoch, offset }: DataPosition,
+  { size, ...data }: Pick<BatchOptions, "count" | "size" | "mixture">,
+): number {
+  const count = epochLength(data);
+  const isComplete = offset === count || (size <= count && offset + size > count);
+  return isComplete ? epoch + 1 : epoch;
+}
+
+/** Examples that an epoch draws: all, or of a mixture as many as its weights allow. */
+export function epochLength({ count, mixture = null }: Pick<BatchOptions, "count" | "mixture">): number {
+  return mixture === null ? count : mixtureCounts(mixture).reduce((sum, drawn) => sum + drawn, 0);
+}
+
+/**
  * Makes the function that takes a position and gives the batch there.
  *
  * The batch depends only on the position and the options, so a run resumes by giving the saved position.
@@ -65,7 +91,7 @@ export function startOfData(): DataPosition {
 export function createBatches(
   { count: all, size, seed, shuffle = true, mixture = null }: BatchOptions,
 ): (position: DataPosition) => Batch {
-  const count = mixture === null ? all : mixtureCounts(mixture).reduce((sum, drawn) => sum + drawn, 0);
+  const count = epochLength({ count: all, mixture });
   for (const [name, value] of [["count", count], ["size", size]] as const) {
     if (!Number.isSafeInteger(value) || value < 1) {
       throw new Error(

@@ -15,7 +15,7 @@ import type { Tokenizer } from "./tokenizer.ts";
 import { createTokenRecorder, createTokenStore, createWordMemory, type TokenStore } from "./token_store.ts";
 
 /** Part of every cache key; to be raised whenever the same file and settings would give other tokens. */
-const TOKENIZATION = 1;
+const TOKENIZATION = 2;
 
 /** Invalid records of which the reason is kept. */
 const PROBLEMS_KEPT = 5;

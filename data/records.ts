@@ -49,6 +49,10 @@ export interface PairedRecordOf<F extends SequenceForm> {
   rejected: SequenceForms[F];
   /** What the chat template reads besides the messages; absent if nothing. */
   variables?: TemplateVariables;
+  /**
+   * By how much the preferred one is better, for losses with a margin; absent if the data has no number for it.
+   */
+  margin?: number;
 }
 
 /** A prompt and one completion in form `F`, labelled as desirable or not. */

@@ -30,6 +30,8 @@ export interface TokenStore {
   lengths(index: number): TokenLengths;
   /** A record's label; undefined where the kind has none. */
   label(index: number): boolean | undefined;
+  /** A pair's margin; undefined where its record has none. */
+  margin(index: number): number | undefined;
   /** The record itself. */
   at(index: number): TokenizedRecord;
 }
@@ -39,8 +41,12 @@ export interface TokenStore {
  * label.
  */
 export const INDEX_WORDS = 4;
-/** Words before a record's ids: how many tokens were cut from prompt, completion and second completion. */
+/** Words of a record that say how many tokens were cut from prompt, completion and second completion. */
 const CUT_WORDS = 3;
+/** Words after them: the margin as a float64, NaN for none. */
+const MARGIN_WORDS = 2;
+/** Words before a record's ids. */
+const HEAD_WORDS = CUT_WORDS + MARGIN_WORDS;
 /** Records between two offsets that are kept; those between are added up. */
 const STRIDE = 64;
 
@@ -66,11 +72,12 @@ export function createTokenRecorder(sink: WordSink): TokenRecorder {
       const isPair = "chosen" in record;
       const first = isPair ? record.chosen : record.completion;
       const second = isPair ? record.rejected : new Int32Array(0);
-      const words = new Int32Array(CUT_WORDS + prompt.length + first.length + second.length);
+      const words = new Int32Array(HEAD_WORDS + prompt.length + first.length + second.length);
       words.set([cut["prompt"] ?? 0, cut[isPair ? "chosen" : "completion"] ?? 0, cut["rejected"] ?? 0]);
-      words.set(prompt, CUT_WORDS);
-      words.set(first, CUT_WORDS + prompt.length);
-      words.set(second, CUT_WORDS + prompt.length + first.length);
+      words.set(marginWords(isPair ? record.margin : undefined), CUT_WORDS);
+      words.set(prompt, HEAD_WORDS);
+      words.set(first, HEAD_WORDS + prompt.length);
+      words.set(second, HEAD_WORDS + prompt.length + first.length);
       sink(words);
       if (used === index.length) {
         const larger = new Uint32Array(index.length * 2);
@@ -101,7 +108,7 @@ export function createTokenStore(
   const isPair = kind === "paired";
   const word = (record: number, column: number) => index[record * INDEX_WORDS + column]!;
   const wordsOf = (record: number) =>
-    CUT_WORDS + word(record, 1) + word(record, 2) + (isPair ? word(record, 3) : 0);
+    HEAD_WORDS + word(record, 1) + word(record, 2) + (isPair ? word(record, 3) : 0);
   const starts = new Float64Array(Math.ceil(length / STRIDE));
   for (let record = 0, start = 0; record < length; record++) {
     if (record % STRIDE === 0) starts[record / STRIDE] = start;
@@ -114,6 +121,11 @@ export function createTokenStore(
     return start;
   }
 
+  function marginOf(record: number): number | undefined {
+    if (!isPair) return undefined;
+    return marginFrom(readWords(startOf(record) + CUT_WORDS, MARGIN_WORDS));
+  }
+
   const label = (record: number) => kind === "unpaired" ? word(record, 3) === 1 : undefined;
   return {
     kind,
@@ -124,27 +136,39 @@ export function createTokenStore(
       completions: isPair ? [word(record, 2), word(record, 3)] : [word(record, 2)],
     }),
     label,
+    margin: marginOf,
     at(record) {
       if (!(record >= 0 && record < length)) {
         throw new RangeError(`TokenStore: no record ${record} of ${length}`);
       }
       const words = readWords(startOf(record), wordsOf(record));
       const line = word(record, 0);
-      const firstStart = CUT_WORDS + word(record, 1);
+      const firstStart = HEAD_WORDS + word(record, 1);
       const secondStart = firstStart + word(record, 2);
-      const prompt = words.slice(CUT_WORDS, firstStart);
+      const prompt = words.slice(HEAD_WORDS, firstStart);
       const first = words.slice(firstStart, secondStart);
       const [cutPrompt, cutFirst, cutSecond] = words as unknown as [number, number, number];
       const isCut = cutPrompt + cutFirst + cutSecond > 0;
       if (isPair) {
         const cut = isCut ? { cut: { prompt: cutPrompt, chosen: cutFirst, rejected: cutSecond } } : {};
-        return { line, prompt, chosen: first, rejected: words.slice(secondStart), ...cut };
+        const margin = marginFrom(words.subarray(CUT_WORDS, HEAD_WORDS));
+        const given = margin === undefined ? {} : { margin };
+        return { line, prompt, chosen: first, rejected: words.slice(secondStart), ...given, ...cut };
       }
       const cut = isCut ? { cut: { prompt: cutPrompt, completion: cutFirst } } : {};
       const given = label(record);
       return { line, prompt, completion: first, ...(given === undefined ? {} : { label: given }), ...cut };
     },
   };
+}
+
+function marginWords(margin = NaN): Int32Array {
+  return new Int32Array(Float64Array.of(margin).buffer);
+}
+
+function marginFrom(words: Int32Array): number | undefined {
+  const [margin] = new Float64Array(Int32Array.from(words).buffer);
+  return Number.isNaN(margin) ? undefined : margin;
 }
 
 /** Words in memory, in pieces so that they never have to be copied as they grow. */

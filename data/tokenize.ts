@@ -19,6 +19,8 @@ export interface TokenizedPair {
   chosen: Int32Array;
   /** The dispreferred completion's ids, EOS included unless it was cut. */
   rejected: Int32Array;
+  /** The record's margin, if it has one. */
+  margin?: number;
   /** How many tokens were cut from each part, by its name; absent if none were. */
   cut?: { prompt: number; chosen: number; rejected: number };
 }
@@ -137,7 +139,7 @@ export function tokenizeRecord(
 }
 
 function tokenizePair(
-  { line, form, prompt, chosen, rejected, variables }: PairedRecord,
+  { line, form, prompt, chosen, rejected, variables, margin }: PairedRecord,
   tokenizer: Tokenizer,
   options: TokenizeOptions,
 ): TokenizedPair | DropReason {
@@ -153,7 +155,14 @@ function tokenizePair(
   if (fitted.isCut && isEqual(a, b)) return "chosen equals rejected once cut";
   const [cutChosen, cutRejected] = fitted.cut.completions as [number, number];
   const cut = { prompt: fitted.cut.prompt, chosen: cutChosen, rejected: cutRejected };
-  return { line, prompt: fitted.prompt, chosen: a, rejected: b, ...(fitted.isCut ? { cut } : {}) };
+  return {
+    line,
+    prompt: fitted.prompt,
+    chosen: a,
+    rejected: b,
+    ...(margin === undefined ? {} : { margin }),
+    ...(fitted.isCut ? { cut } : {}),
+  };
 }
 
 function tokenizeCompletion(

@@ -60,12 +60,14 @@ function renderSummary(facts: NonNullable<Report["summary"]>): string {
   return `<dl class="facts">\n${entries.join("")}</dl>\n`;
 }
 
-function renderPlots({ metrics, evaluations = [], referenceUpdates = [] }: Report): string {
+function renderPlots({ metrics, evaluations = [], referenceUpdates = [], bounds = {} }: Report): string {
   const rows = [...metrics, ...evaluations].sort((a, b) => a.step - b.step);
   if (rows.length === 0) return "";
   const rules = referenceUpdates.length > MOST_RULES ? [] : referenceUpdates;
   const render = (entry: Figure | Comparison) =>
-    "title" in entry ? renderFigure(entry, { rows, rules }) : renderComparison(entry, { rows, rules });
+    "title" in entry
+      ? renderFigure(entry, { rows, rules, bounds })
+      : renderComparison(entry, { rows, rules, bounds });
   const groups = FIGURE_GROUPS.map(({ heading, figures }) => {
     const rendered = figures.map(render).join("");
     return rendered && `<h2>${escapeHtml(heading)}</h2>\n<div class="figures">\n${rendered}</div>\n`;

@@ -53,7 +53,7 @@ export { layerNorm } from "./layer_norm.ts";
 export type { TiledAttention } from "./attention_tile.ts";
 export { linear, type LinearWeights } from "./linear.ts";
 export { matmul, type MatmulOptions, type MatmulVariant } from "./matmul.ts";
-export { adamw, type AdamwOptions, gradientNorm, mixParameters } from "./optimizer.ts";
+export { adamw, type AdamwOptions, gradientNorm, mixAverage, mixParameters } from "./optimizer.ts";
 export {
   clearParameters,
   copyParameters,

@@ -1,5 +1,6 @@
 /** The optimizer's kernels over whole parameter sets: gradient norm and clipping, AdamW, and the reference's mix. */
 import adamwWgsl from "./adamw.wgsl" with { type: "text" };
+import bemaWgsl from "./bema.wgsl" with { type: "text" };
 import clipFactorWgsl from "./clip_factor.wgsl" with { type: "text" };
 import { dispatch, type Graph, temporary } from "./graph.ts";
 import mixWgsl from "./mix.wgsl" with { type: "text" };
@@ -107,6 +108,33 @@ export function mixParameters(
         alpha,
         "read",
       ]],
+      uniforms: [bytes / 16],
+      workgroups: elementGroups(bytes / 16),
+    });
+  });
+}
+
+/**
+ * average ← α policy + (1 − α) average, then reference ← average + b (policy − initial), over whole sets.
+ *
+ * @param sets Of one layout.
+ * @param options.alpha [4], α first, then b.
+ */
+export function mixAverage(
+  graph: Graph,
+  sets: { reference: ParameterSet; average: ParameterSet; policy: ParameterSet; initial: ParameterSet },
+  { alpha }: { alpha: Tensor },
+): void {
+  sets.reference.layout.segments.forEach(({ bytes }, segment) => {
+    dispatch(graph, {
+      kernel: { label: "reference average", code: bemaWgsl },
+      bindings: [
+        [flat(sets.reference, segment), "write"],
+        [flat(sets.average, segment), "update"],
+        [flat(sets.policy, segment), "read"],
+        [flat(sets.initial, segment), "read"],
+        [alpha, "read"],
+      ],
       uniforms: [bytes / 16],
       workgroups: elementGroups(bytes / 16),
     });

@@ -1,12 +1,21 @@
 /** A loss over the sequences of a batch, with its gradient, in one workgroup. */
 import { differentiate, dispatch, type Graph, needsGradient, temporary } from "./graph.ts";
+import {
+  giveBack,
+  rankFunctions,
+  rankRecords,
+  takeMatched,
+  THREADS,
+  throughMatchings,
+} from "./preference_loss_ranks.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
  * The formula of a loss as WGSL. `@tr/align/losses` compiles its definitions to this; any text that defines the same
  * functions will do: `LossRecord`, `LossValue`, `loss_value`, `loss_statistic_terms`,
  * `loss_statistic_terms_chosen_gradient`, `loss_statistic_terms_rejected_gradient`, `loss_statistics` and
- * `loss_statistics_gradient`.
+ * `loss_statistics_gradient`; with matchings also `loss_ranked`, `loss_ranked_with`,
+ * `loss_ranked_with_chosen_gradient` and `loss_ranked_with_rejected_gradient`.
  */
 export interface LossFormula {
   /** For messages and profiles. */
@@ -15,6 +24,8 @@ export interface LossFormula {
   readonly wgsl: string;
   /** The batch-wide numbers it reads, in order: where their mean is taken, and whether gradient flows through them. */
   readonly statistics: readonly { readonly source: "records" | "mismatched"; readonly detached: boolean }[];
+  /** How many numbers each record gets from the records of its rank, at most four; default 0. */
+  readonly matchings?: number;
 }
 
 /** Tensors that {@linkcode preferenceLoss} reads. */
@@ -23,22 +34,42 @@ export interface PreferenceLossInputs {
   reference?: Tensor;
   /** [sequences], completion lengths in tokens. */
   lengths: Tensor;
-  /** [records], 1 for desirable and 0 for undesirable completions; not read by losses of pairs. */
+  /**
+   * [records], what the data says: 1 for a desirable and 0 for an undesirable completion, or the margin of a
+   * pair.
+   */
   labels: Tensor;
   /** [4]: 1 / records of the optimizer step, 1 / its chosen tokens, records in this batch, 1 / mismatched sequences of the step. */
   shares: Tensor;
   /** [4], sums of the statistics' terms over mismatched sequences, from {@linkcode mismatchedTerms}. */
   mismatched?: Tensor;
+  /** [sequences], sums of log p(token) − log Σ p² under the policy; left out by losses that weigh no records. */
+  logWeights?: Tensor;
 }
 
-/** Threads of the single workgroup. */
-const THREADS = 64;
+/** Bindings that only some losses have, in their order. */
+interface Extras {
+  mismatched?: Tensor | undefined;
+  logWeights?: Tensor | undefined;
+  /**
+   * [matchings, 4, records]: what is ranked, what is given, the givers by rank, and the gradient that comes
+   * back to each.
+   */
+  ranks?: Tensor | undefined;
+}
 
-const recordStruct = (sequencesPerRecord: 1 | 2, labels: boolean): string => {
+const recordStruct = (sequencesPerRecord: 1 | 2, labels: boolean, extras: Extras = {}): string => {
   const at = (name: string) =>
     sequencesPerRecord === 2 ? `vec2f(${name}[2u * i], ${name}[2u * i + 1u])` : `vec2f(${name}[i], 0.0)`;
-  const label = labels ? "labels[i]" : "1.0";
-  return `LossRecord(${at("policy")}, ${at("reference")}, ${at("lengths")}, ${label}, shares.x, shares.y)`;
+  const mark = labels ? "labels[i]" : "1.0";
+  const [label, margin] = sequencesPerRecord === 2 ? ["1.0", mark] : [mark, "0.0"];
+  const logWeight = extras.logWeights
+    ? `${at("log_weights")} / max(${at("lengths")}, vec2f(1.0))`
+    : "vec2f()";
+  return `LossRecord(${at("policy")}, ${at("reference")}, ${
+    at("lengths")
+  }, ${label}, ${margin}, ${logWeight}, ` +
+    "shares.x, shares.y)";
 };
 
 const reduceToFirst = `
@@ -62,7 +93,7 @@ export function preferenceLoss(
   policy: Tensor,
   inputs: PreferenceLossInputs & { formula: LossFormula; sequencesPerRecord: 1 | 2 },
 ): Tensor {
-  const { formula, sequencesPerRecord, reference = policy, lengths, labels, shares, mismatched } = inputs;
+  const { formula, sequencesPerRecord, reference = policy, lengths, labels, shares } = inputs;
   const [records = 0] = labels.shape;
   if (policy.shape[0] !== records * sequencesPerRecord) {
     throw new RangeError(
@@ -70,15 +101,21 @@ export function preferenceLoss(
     );
   }
   const usesMismatched = formula.statistics.some(({ source }) => source === "mismatched");
-  if (usesMismatched && mismatched === undefined) {
+  if (usesMismatched && inputs.mismatched === undefined) {
     throw new Error(`preferenceLoss: ${formula.name} needs the statistics of mismatched sequences`);
   }
+  const { matchings = 0 } = formula;
+  const extras: Extras = {
+    mismatched: usesMismatched ? inputs.mismatched : undefined,
+    logWeights: inputs.logWeights,
+    ranks: matchings > 0 ? temporary([matchings, 4, records], "ranks") : undefined,
+  };
   const losses = temporary([records], "losses");
   const gradient = temporary(policy.shape, "loss gradient");
   dispatch(graph, {
     kernel: {
       label: `loss ${formula.name}`,
-      code: lossWgsl(formula, { sequencesPerRecord, usesMismatched }),
+      code: lossWgsl(formula, { sequencesPerRecord, extras }),
     },
     bindings: [
       [policy, "read"],
@@ -88,7 +125,7 @@ export function preferenceLoss(
       [shares, "read"],
       [losses, "write"],
       [gradient, "write"],
-      ...(usesMismatched ? [[mismatched!, "read"] as const] : []),
+      ...extraBindings(extras).map(({ tensor, access }) => [tensor, access] as const),
     ],
     uniforms: [records],
     workgroups: [1],
@@ -105,8 +142,10 @@ export function preferenceLoss(
 
 function lossWgsl(
   formula: LossFormula,
-  { sequencesPerRecord, usesMismatched }: { sequencesPerRecord: 1 | 2; usesMismatched: boolean },
+  { sequencesPerRecord, extras }: { sequencesPerRecord: 1 | 2; extras: Extras },
 ): string {
+  const { matchings = 0 } = formula;
+  const bindings = extraBindings(extras);
   const fromRecords = formula.statistics.map(({ source }) => source === "records");
   const flows = formula.statistics.some(({ source, detached }) => source === "records" && !detached);
   const mask = Array.from({ length: 4 }, (_, k) => fromRecords[k] ? "1.0" : "0.0").join(", ");
@@ -119,12 +158,13 @@ struct Sizes { records: u32 }
 @group(0) @binding(4) var<storage, read> shares: vec4f;
 @group(0) @binding(5) var<storage, read_write> losses: array<f32>;
 @group(0) @binding(6) var<storage, read_write> gradient: array<f32>;
-${usesMismatched ? "@group(0) @binding(7) var<storage, read> mismatched: vec4f;" : ""}
-@group(0) @binding(${usesMismatched ? 8 : 7}) var<uniform> sizes: Sizes;
+${bindings.map(({ declaration }, i) => `@group(0) @binding(${7 + i}) ${declaration}`).join("\n")}
+@group(0) @binding(${7 + bindings.length}) var<uniform> sizes: Sizes;
 
 var<workgroup> partial: array<vec4f, ${THREADS}>;
 
-fn record_of(i: u32) -> LossRecord { return ${recordStruct(sequencesPerRecord, true)}; }
+fn record_of(i: u32) -> LossRecord { return ${recordStruct(sequencesPerRecord, true, extras)}; }
+${matchings > 0 ? rankFunctions(matchings) : ""}
 
 @compute @workgroup_size(${THREADS})
 fn main(@builtin(local_invocation_index) thread: u32) {
@@ -139,17 +179,20 @@ ${
   workgroupBarrier();`
       : ""
   }
-${usesMismatched ? `  mean += mismatched * shares.w * (1.0 - vec4f(${mask}));` : ""}
+${extras.mismatched ? `  mean += mismatched * shares.w * (1.0 - vec4f(${mask}));` : ""}
   let statistics = loss_statistics(mean);
   var through = vec4f();
+${matchings > 0 ? rankRecords : ""}
   for (var i = thread; i < sizes.records; i += ${THREADS}u) {
     var share = 0.0;
     var slope = vec2f();
     if (i < records) {
-      let value = loss_value(record_of(i), statistics);
+      ${matchings > 0 ? takeMatched : "let matched = vec4f();"}
+      let value = loss_value(record_of(i), statistics, matched);
       share = value.loss;
       slope = value.gradient;
       through += value.statistic_gradient;
+      ${matchings > 0 ? giveBack : ""}
     }
     losses[i] = share;
     ${
@@ -159,7 +202,20 @@ ${usesMismatched ? `  mean += mismatched * shares.w * (1.0 - vec4f(${mask}));` :
   }
   }
 ${flows ? throughStatistics(sequencesPerRecord, mask) : ""}
+${matchings > 0 ? throughMatchings(sequencesPerRecord) : ""}
 }`;
+}
+
+/** The bindings that a loss has beside those of all losses. */
+function extraBindings(
+  { mismatched, logWeights, ranks }: Extras,
+): { tensor: Tensor; access: "read" | "write"; declaration: string }[] {
+  const all = [
+    [mismatched, "read", "var<storage, read> mismatched: vec4f;"],
+    [logWeights, "read", "var<storage, read> log_weights: array<f32>;"],
+    [ranks, "write", "var<storage, read_write> ranks: array<f32>;"],
+  ] as const;
+  return all.flatMap(([tensor, access, declaration]) => tensor ? [{ tensor, access, declaration }] : []);
 }
 
 /** Adds the part of the gradient that flows through batch-wide means. */

@@ -9,6 +9,7 @@ import { rows as rowsOf, type Tensor } from "./tensor.ts";
 import divergencesWgsl from "./token_divergences.wgsl" with { type: "text" };
 import forwardWgsl from "./token_log_probs.wgsl" with { type: "text" };
 import gradientWgsl from "./token_log_probs_gradient.wgsl" with { type: "text" };
+import logWeightsWgsl from "./token_log_weights.wgsl" with { type: "text" };
 import { sizesOf } from "./weight_parts.ts";
 
 /** Options of {@linkcode tokenLogProbs}. */
@@ -25,6 +26,8 @@ export interface TokenLogProbsOptions {
     readonly head: Tensor | readonly Tensor[];
     readonly adapter?: Adapter | undefined;
   }[];
+  /** Also say how likely the targets are beside what the model itself would draw. */
+  logWeights?: boolean;
   /** How many bytes of logits may exist at a time, of each model; default 64 MiB. */
   logitsBytes?: number;
 }
@@ -33,6 +36,8 @@ export interface TokenLogProbsOptions {
 export interface TokenLogProbs {
   /** [rows], log softmax(hidden · headᵀ)[target]. */
   readonly logProbs: Tensor;
+  /** [rows], log p(target) − log Σ_v p(v)² where asked for; no gradient flows through it. */
+  readonly logWeights: Tensor | undefined;
   /** For each other model: its log-probs [rows], and KL(this model ‖ the other) over the vocabulary [rows]. */
   readonly others: readonly { readonly logProbs: Tensor; readonly divergences: Tensor }[];
 }
@@ -56,6 +61,7 @@ export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogPro
   const size = Math.max(1, Math.floor(logitsBytes / 4 / vocabulary / CHUNK_ROWS)) * CHUNK_ROWS;
   const logProbs = temporary([rows], "token log-probs");
   const logSums = temporary([rows], "token log-sums");
+  const logWeights = options.logWeights ? temporary([rows], "token log-weights") : undefined;
   const compared = others.map((other) => ({
     ...other,
     logProbs: temporary([rows], "other token log-probs"),
@@ -90,6 +96,19 @@ export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogPro
       uniforms,
       workgroups,
     });
+    if (logWeights !== undefined) {
+      dispatch(graph, {
+        kernel: rowKernel("token log-weights", logWeightsWgsl),
+        bindings: [
+          [logits, "read"],
+          [chunk.logSums, "read"],
+          [chunk.cut(logProbs), "read"],
+          [chunk.cut(logWeights), "write"],
+        ],
+        uniforms,
+        workgroups,
+      });
+    }
     for (const other of compared) {
       const otherLayer: LinearWeights = { weight: other.head, adapter: other.adapter };
       const { y: otherLogits } = applyLinear(graph, chunk.cut(other.hidden), otherLayer);
@@ -137,5 +156,9 @@ export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogPro
       if (hiddenGradient !== undefined) passGradient(graph, hidden, { gradient: hiddenGradient, gradients });
     },
   });
-  return { logProbs, others: compared.map(({ logProbs, divergences }) => ({ logProbs, divergences })) };
+  return {
+    logProbs,
+    logWeights,
+    others: compared.map(({ logProbs, divergences }) => ({ logProbs, divergences })),
+  };
 }

@@ -17,6 +17,16 @@ export interface PolicyLogProbs {
   readonly reference?: ChosenRejected;
   /** Completion lengths in tokens; needed by losses that average over tokens, not read by the others. */
   readonly lengths?: ChosenRejected;
+  /**
+   * A number from the data for each pair, such as the difference of two ratings; read by {@linkcode margin}
+   * alone.
+   */
+  readonly margins?: NumberArray;
+  /**
+   * Mean over each completion's tokens of log p(token) − log Σ_v p(v)² under the policy; read by losses that
+   * {@linkcode wpo} weighs.
+   */
+  readonly logWeights?: ChosenRejected;
 }
 
 /** A batch of pairs, as the losses that compare with a reference take it; all arrays have one number a pair. */
@@ -62,7 +72,12 @@ export type PairedLossResult = LossResult<ChosenRejected<Float64Array>>;
 export type UnpairedLossResult = LossResult<{ readonly completion: Float64Array }>;
 
 /** A batch as training hands it to a {@linkcode PreferenceLossFunction}: reference and lengths are always there. */
-export type PreferenceBatch = Required<PairedLogProbs>;
+export interface PreferenceBatch extends PairedLogProbs {
+  /** Completion lengths in tokens. */
+  readonly lengths: ChosenRejected;
+  /** A number from the data for each pair; there if all records of the batch have one. */
+  readonly margins?: NumberArray;
+}
 
 /**
  * A loss over pairs as a plain function: the form for a loss of one's own, which the losses here fit once their options

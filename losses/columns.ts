@@ -17,7 +17,8 @@ interface NamedColumn {
 }
 
 /** Turns a batch of pairs into columns; throws if lengths differ or a number cannot be what it should be. */
-export function pairedColumns({ policy, reference, lengths }: PolicyLogProbs, { name }: Loss): LossColumns {
+export function pairedColumns(batch: PolicyLogProbs, { name }: Loss): LossColumns {
+  const { policy, reference, lengths, margins, logWeights } = batch;
   const columns: NamedColumn[] = [
     { field: "policyChosen", name: "policy.chosen", values: policy.chosen },
     { field: "policyRejected", name: "policy.rejected", values: policy.rejected },
@@ -25,6 +26,9 @@ export function pairedColumns({ policy, reference, lengths }: PolicyLogProbs, { 
     { field: "referenceRejected", name: "reference.rejected", values: reference?.rejected },
     { field: "lengthChosen", name: "lengths.chosen", values: lengths?.chosen },
     { field: "lengthRejected", name: "lengths.rejected", values: lengths?.rejected },
+    { field: "margin", name: "margins", values: margins },
+    { field: "logWeightChosen", name: "logWeights.chosen", values: logWeights?.chosen },
+    { field: "logWeightRejected", name: "logWeights.rejected", values: logWeights?.rejected },
   ];
   return { records: checkedColumns(columns, name) };
 }

@@ -15,7 +15,8 @@ export interface WeightedLoss {
  * Each addend keeps its own division by records or tokens. Rewards and margin are those of the first loss that has
  * them.
  *
- * @throws {Error} If the list is empty or mixes losses for paired and for unpaired records.
+ * @throws {Error} If the list is empty, or mixes losses for paired and for unpaired records, or losses that {@linkcode ldDpo}
+ * changed and others.
  * @throws {RangeError} If a weight is not above 0.
  *
  * @example DPO with half of the chosen completion's cross-entropy
@@ -44,6 +45,12 @@ export function combine(parts: readonly WeightedLoss[]): Loss {
           `combine losses of one kind`,
       );
     }
+    if (loss.tailWeight !== first.loss.tailWeight) {
+      throw new Error(
+        `combine: ${first.loss.name} and ${loss.name} want different sums over tokens; desensitize all of the losses ` +
+          `to length by the same factor, or none`,
+      );
+    }
   }
   const rewarding = parts.find(({ loss }) => loss.rewards !== null)?.loss ?? first.loss;
   return {
@@ -53,6 +60,8 @@ export function combine(parts: readonly WeightedLoss[]): Loss {
       loss.terms.map((term) => ({ ...term, weight: term.weight * weight }))
     ),
     statistics: [...new Set(parts.flatMap(({ loss }) => loss.statistics))],
+    matchings: [...new Set(parts.flatMap(({ loss }) => loss.matchings))],
+    tailWeight: first.loss.tailWeight,
     rewards: rewarding.rewards,
     margin: rewarding.margin,
   };

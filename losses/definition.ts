@@ -11,13 +11,18 @@ export type RecordField =
   | "referenceRejected"
   | "lengthChosen"
   | "lengthRejected"
-  | "label";
+  | "label"
+  | "margin"
+  | "logWeightChosen"
+  | "logWeightRejected";
 
 /**
  * The variables of a record, for use in a loss's expressions.
  *
  * `policy…` and `reference…` are log-probs summed over the completion's tokens, `length…` counts those tokens. In
  * an unpaired record the completion's numbers are in the `…Chosen` variables, and `label` is 1 (desirable) or 0.
+ * `margin` is a pair's number from the data. `logWeight…` is the mean over a completion's tokens of
+ * log p(token) − log Σ_v p(v)² under the policy, a constant for the gradient; see {@linkcode wpo}.
  */
 export const record: Readonly<Record<RecordField, Variable>> = {
   policyChosen: variable("policyChosen"),
@@ -27,6 +32,9 @@ export const record: Readonly<Record<RecordField, Variable>> = {
   lengthChosen: variable("lengthChosen"),
   lengthRejected: variable("lengthRejected"),
   label: variable("label"),
+  margin: variable("margin"),
+  logWeightChosen: variable("logWeightChosen"),
+  logWeightRejected: variable("logWeightRejected"),
 };
 
 /** The variable that a statistic's `then` reads: the mean of its term over the batch. */
@@ -58,6 +66,25 @@ export function statistic(parts: Omit<Statistic, "value">): Statistic {
   return { ...parts, value: variable(parts.name) };
 }
 
+/**
+ * A number that a record gets from another record of the batch, the one of its rank: with both sides of the
+ * batch sorted,
+ * `value` is the `with` that stands where the record's own `of` stands. Equal numbers are ranked by their records' places.
+ */
+export interface RankMatching {
+  /** What the record is ranked by, over the variables of {@linkcode record}. */
+  readonly of: Expression;
+  /** What it gets from the record whose rank in this equals its own; the gradient flows to that record. */
+  readonly with: Expression;
+  /** Reads what it got in a loss's expressions. */
+  readonly value: Variable;
+}
+
+/** Creates a rank matching. */
+export function rankMatching(parts: Omit<RankMatching, "value">): RankMatching {
+  return { ...parts, value: variable("matched") };
+}
+
 /** One weighted addend of a loss. */
 export interface LossTerm {
   /** The loss of one record, before it is divided by `per`. */
@@ -78,6 +105,13 @@ export interface Loss {
   readonly terms: readonly LossTerm[];
   /** The batch-wide numbers that the expressions read, at most four. */
   readonly statistics: readonly Statistic[];
+  /** What the expressions read of other records by rank, at most four. */
+  readonly matchings: readonly RankMatching[];
+  /**
+   * What tokens beyond the length of a pair's shorter completion count in the summed log-probs; 1, as all
+   * others, for all losses but {@linkcode ldDpo}'s.
+   */
+  readonly tailWeight: number;
   /** Implicit rewards, β times the score that the loss compares; null if it has none. Unpaired: `chosen` is the completion's. */
   readonly rewards: { readonly chosen: Expression; readonly rejected: Expression } | null;
   /** The z of the reported curvature σ(z) σ(−z), which is largest where the loss still learns; null if there is none. */
@@ -86,7 +120,9 @@ export interface Loss {
 
 /** Parts of a loss with one term. */
 export interface LossParts
-  extends Pick<Loss, "name" | "kind">, Partial<Pick<Loss, "statistics" | "rewards" | "margin">> {
+  extends
+    Pick<Loss, "name" | "kind">,
+    Partial<Pick<Loss, "statistics" | "matchings" | "rewards" | "margin">> {
   /** The loss of one record, before it is divided by `per`. */
   readonly expression: Expression;
   /** What the sum over the batch is divided by. Default "record". */
@@ -120,6 +156,8 @@ export function defineLoss(parts: LossParts): Loss {
     kind: parts.kind,
     terms: [{ expression: parts.expression, weight: 1, per: parts.per ?? "record" }],
     statistics: parts.statistics ?? [],
+    matchings: parts.matchings ?? [],
+    tailWeight: 1,
     rewards: parts.rewards ?? null,
     margin: parts.margin ?? null,
   };

@@ -8,7 +8,7 @@ import type {
 import { type LossColumns, pairedColumns, unpairedColumns } from "./columns.ts";
 import type { Loss, RecordField } from "./definition.ts";
 import { type LossPlan, planLoss, recordFields } from "./plan.ts";
-import { runTape } from "./tape.ts";
+import { runTape, type TapeRun } from "./tape.ts";
 
 /** Where a field of a record is found in a batch; for error messages. */
 const placeOfField: Readonly<Record<RecordField, string>> = {
@@ -19,6 +19,9 @@ const placeOfField: Readonly<Record<RecordField, string>> = {
   lengthChosen: "lengths",
   lengthRejected: "lengths",
   label: "labels",
+  margin: "margins",
+  logWeightChosen: "logWeights",
+  logWeightRejected: "logWeights",
 };
 
 /**
@@ -66,19 +69,35 @@ export function evaluatePlan(plan: LossPlan, columns: LossColumns): PairedLossRe
 
   // Shares times the number of records, so that each loss is that of its record and the batch's loss is their mean.
   const tokenShare = plan.usesTokenShare ? count / sum(records.lengthChosen!) : 0;
-  const inputs = [...fieldInputs(records), 1, tokenShare, ...statisticValues.map(({ value }) => value)];
-  const [losses, chosen, rejected, chosenRewards, rejectedRewards, curvatures, ...statisticGradients] =
-    runTape(plan.value, { inputs, count });
+  const matched = matchRecords(plan, { inputs: fieldInputs(records), count });
+  const inputs = [
+    ...fieldInputs(records),
+    1,
+    tokenShare,
+    ...statisticValues.map(({ value }) => value),
+    ...matched.map(({ values }) => values),
+  ];
+  const [losses, chosen, rejected, chosenRewards, rejectedRewards, curvatures, ...batchGradients] = runTape(
+    plan.value,
+    { inputs, count },
+  );
 
   // What each record changes in all the others' losses, through the statistics.
   const termsByChosen = runTape(plan.terms.byChosen, { inputs: fieldInputs(records), count });
   const termsByRejected = runTape(plan.terms.byRejected, { inputs: fieldInputs(records), count });
   statisticValues.forEach(({ slope }, index) => {
-    const factor = slope * average(statisticGradients[index]!);
+    const factor = slope * average(batchGradients[index]!);
     for (let i = 0; i < count; i++) {
       chosen![i]! += factor * termsByChosen[index]![i]!;
       rejected![i]! += factor * termsByRejected[index]![i]!;
     }
+  });
+  matched.forEach(({ from, byChosen, byRejected }, index) => {
+    const gradients = batchGradients[statistics.length + index]!;
+    from.forEach((giver, i) => {
+      chosen![giver]! += gradients[i]! * byChosen[giver]!;
+      rejected![giver]! += gradients[i]! * byRejected[giver]!;
+    });
   });
   return {
     loss: average(losses!),
@@ -93,6 +112,31 @@ export function evaluatePlan(plan: LossPlan, columns: LossColumns): PairedLossRe
       statistics.map(({ name }, index) => [name, statisticValues[index]!.value]),
     ),
   };
+}
+
+/**
+ * For each matching: from which record each one gets its number, the numbers, and their derivatives where they
+ * come from.
+ */
+function matchRecords({ matchings }: LossPlan, run: TapeRun) {
+  const [ranked, given, byChosen, byRejected] = [
+    matchings.of,
+    matchings.with,
+    matchings.byChosen,
+    matchings.byRejected,
+  ].map((tape) => runTape(tape, run)) as [Float64Array[], Float64Array[], Float64Array[], Float64Array[]];
+  return ranked.map((of, index) => {
+    const takers = ascending(of), givers = ascending(given[index]!);
+    const from = new Uint32Array(run.count);
+    takers.forEach((taker, rank) => from[taker] = givers[rank]!);
+    const values = Float64Array.from(from, (giver) => given[index]![giver]!);
+    return { from, values, byChosen: byChosen[index]!, byRejected: byRejected[index]! };
+  });
+}
+
+/** Indices of the numbers from the least to the greatest; equal ones in order of their places. */
+function ascending(values: Float64Array): number[] {
+  return Array.from(values, (_, index) => index).sort((a, b) => values[a]! - values[b]! || a - b);
 }
 
 function fieldInputs(fields: LossColumns["records"]): (NumberArray | number)[] {

@@ -1,12 +1,13 @@
 import type { PairedLogProbs, PairedLossResult } from "./batch.ts";
 import { defineLoss, type Loss, record } from "./definition.ts";
+import type { DivergenceOptions } from "./divergence.ts";
 import { evaluatePaired } from "./evaluate.ts";
 import { divide, multiply, square, subtract } from "./expression.ts";
-import { chosenLogRatio, rejectedLogRatio } from "./log_ratio.ts";
+import { logRatioScores } from "./log_ratio.ts";
 import { checkPositive } from "./options.ts";
 
 /** Options of IPO. */
-export interface IpoOptions {
+export interface IpoOptions extends DivergenceOptions {
   /** β (the paper's τ); the margin is drawn to 1 / (2β). */
   readonly beta: number;
   /**
@@ -24,15 +25,16 @@ export interface IpoOptions {
  *
  * @throws {RangeError} If β is not above 0 or `average` is neither "sum" nor "mean".
  */
-export function ipo({ beta, average }: IpoOptions): Loss {
+export function ipo({ beta, average, divergence }: IpoOptions): Loss {
   checkPositive(beta, "ipo: beta");
   if (average !== "sum" && average !== "mean") {
     throw new RangeError(
       `ipo: average must be "sum" or "mean", got ${JSON.stringify(average)}; there is no default`,
     );
   }
-  const chosen = average === "sum" ? chosenLogRatio : divide(chosenLogRatio, record.lengthChosen);
-  const rejected = average === "sum" ? rejectedLogRatio : divide(rejectedLogRatio, record.lengthRejected);
+  const scores = logRatioScores(divergence);
+  const chosen = average === "sum" ? scores.chosen : divide(scores.chosen, record.lengthChosen);
+  const rejected = average === "sum" ? scores.rejected : divide(scores.rejected, record.lengthRejected);
   const difference = subtract(chosen, rejected);
   return defineLoss({
     name: "ipo",

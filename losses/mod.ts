@@ -7,6 +7,7 @@
  *
  * @module
  */
+export { aot, type AotOptions, aotUnpaired } from "./aot.ts";
 export { apoDown } from "./apo_down.ts";
 export { apoZero } from "./apo_zero.ts";
 export type {
@@ -35,12 +36,15 @@ export {
   type LossKind,
   type LossParts,
   type LossTerm,
+  type RankMatching,
+  rankMatching,
   record,
   type RecordField,
   type Statistic,
   statistic,
 } from "./definition.ts";
 export { discopop, type DiscopopOptions } from "./discopop.ts";
+export type { Divergence, DivergenceOptions } from "./divergence.ts";
 export { dpo, dpoLoss, type DpoOptions } from "./dpo.ts";
 export { dpop, type DpopOptions } from "./dpop.ts";
 export { evaluatePaired, evaluateUnpaired } from "./evaluate.ts";
@@ -48,13 +52,19 @@ export { exoPair, type ExoPairOptions } from "./exo_pair.ts";
 export * as expressions from "./expression.ts";
 export type { Constant, Expression, Operand, Operation, Operator, Variable } from "./expression.ts";
 export { hinge } from "./hinge.ts";
+export { hypo } from "./hypo.ts";
 export { ipo, ipoLoss, type IpoOptions } from "./ipo.ts";
 export { kto, ktoLoss, type KtoOptions } from "./kto.ts";
 export { ktoPaired, ktoPairedLoss, type KtoPairedOptions } from "./kto_paired.ts";
+export { ldDpo, type LdDpoOptions, sumDesensitized } from "./ld_dpo.ts";
+export { margin } from "./margin.ts";
+export { mpo } from "./mpo.ts";
 export { ncaPair } from "./nca_pair.ts";
+export { normalizeLengths } from "./normalize_lengths.ts";
 export type { BetaOptions } from "./options.ts";
 export { orpo, orpoLoss, type OrpoOptions } from "./orpo.ts";
 export { robust, type RobustOptions } from "./robust.ts";
+export { rpo, type RpoOptions } from "./rpo.ts";
 export { sft } from "./sft.ts";
 export { sigmoidNorm } from "./sigmoid_norm.ts";
 export { simpo, simpoLoss, type SimpoOptions } from "./simpo.ts";
@@ -70,3 +80,4 @@ export {
   type TrustRegionPairs,
   type TrustRegionUnpairedResult,
 } from "./trust_region.ts";
+export { wpo } from "./wpo.ts";

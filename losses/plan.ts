@@ -13,8 +13,8 @@ import {
 } from "./expression.ts";
 import { compileTape, type Tape } from "./tape.ts";
 
-/** How many statistics a loss may read: the components of a `vec4f`. */
-export const MAXIMUM_STATISTICS = 4;
+/** How many statistics, and how many matchings, a loss may read: the components of a `vec4f`. */
+export const MAXIMUM_BATCH_VALUES = 4;
 
 /** The fields of a record in the order in which tapes take them. */
 export const recordFields: readonly RecordField[] = Object.keys(record) as RecordField[];
@@ -44,15 +44,25 @@ export interface LossPlan {
   /** Whether a term is divided by the number of tokens. */
   readonly usesTokenShare: boolean;
   /**
-   * Reads the record's fields, its record share, its token share, then the statistics. Outputs: the share of the
-   * loss, its derivatives by policyChosen and policyRejected, the two rewards, the curvature, then its derivative by
-   * each statistic (0 if detached).
+   * Reads the record's fields, its record share, its token share, then the statistics, then the matched
+   * numbers. Outputs: the share of the loss, its derivatives by policyChosen and policyRejected, the two
+   * rewards, the curvature, then its derivative by each statistic (0 if detached) and by each matched number.
    */
   readonly value: Tape;
   /** Read the record's fields; one output a statistic: its term, and the term's two derivatives. */
   readonly terms: { readonly value: Tape; readonly byChosen: Tape; readonly byRejected: Tape };
   /** One a statistic; read the mean of its term and give the statistic, and its derivative by that mean. */
   readonly statistics: readonly { readonly value: Tape; readonly slope: Tape }[];
+  /**
+   * Read the record's fields; one output a matching: what is ranked, what is given, and the latter's two
+   * derivatives.
+   */
+  readonly matchings: {
+    readonly of: Tape;
+    readonly with: Tape;
+    readonly byChosen: Tape;
+    readonly byRejected: Tape;
+  };
 }
 
 /** Derives everything that is computed from a loss's formula; throws if the formula doesn't fit the loss's kind. */
@@ -61,7 +71,8 @@ export function planLoss(loss: Loss): LossPlan {
   const policy = [record.policyChosen, record.policyRejected];
   const statistics = loss.statistics.map((statistic) => statistic.value);
   const total = loss.terms.map(shareOfTerm).reduce((sum, term) => add(sum, term), constant(0));
-  const [byChosen, byRejected, ...byStatistic] = derivatives(total, [...policy, ...statistics]);
+  const matched = loss.matchings.map((matching) => matching.value);
+  const [byChosen, byRejected, ...byBatch] = derivatives(total, [...policy, ...statistics, ...matched]);
   const valueOutputs = [
     total,
     byChosen!,
@@ -69,12 +80,14 @@ export function planLoss(loss: Loss): LossPlan {
     loss.rewards?.chosen ?? constant(0),
     loss.rewards?.rejected ?? constant(0),
     loss.margin === null ? constant(0) : multiply(sigmoid(loss.margin), sigmoid(negate(loss.margin))),
-    ...loss.statistics.map(({ detached }, index) => detached ? constant(0) : byStatistic[index]!),
+    ...loss.statistics.map(({ detached }, index) => detached ? constant(0) : byBatch[index]!),
+    ...byBatch.slice(statistics.length),
   ];
   const terms = loss.statistics.map(({ term }) => term);
-  const termDerivatives = terms.map((term) => derivatives(term, policy));
+  const ranked = loss.matchings.map(({ of }) => of);
+  const given = loss.matchings.map((matching) => matching.with);
 
-  const read = variablesOf([...valueOutputs, ...terms]);
+  const read = variablesOf([...valueOutputs, ...terms, ...ranked, ...given]);
   checkVariables(loss, read);
   const usesTokenShare = read.has(tokenShare);
   const fields = new Set(recordFields.filter((field) => read.has(record[field])));
@@ -83,28 +96,42 @@ export function planLoss(loss: Loss): LossPlan {
     loss,
     fields,
     usesTokenShare,
-    value: compileTape(valueOutputs, [...recordVariables, recordShare, tokenShare, ...statistics]),
-    terms: {
-      value: compileTape(terms, recordVariables),
-      byChosen: compileTape(termDerivatives.map(([first]) => first!), recordVariables),
-      byRejected: compileTape(termDerivatives.map(([, second]) => second!), recordVariables),
-    },
+    value: compileTape(valueOutputs, [
+      ...recordVariables,
+      recordShare,
+      tokenShare,
+      ...statistics,
+      ...matched,
+    ]),
+    terms: { value: compileTape(terms, recordVariables), ...policyDerivatives(terms) },
     statistics: loss.statistics.map(({ then }) => ({
       value: compileTape([then], [batchMean]),
       slope: compileTape(derivatives(then, [batchMean]), [batchMean]),
     })),
+    matchings: {
+      of: compileTape(ranked, recordVariables),
+      with: compileTape(given, recordVariables),
+      ...policyDerivatives(given),
+    },
   };
+}
+
+/** Tapes for the derivatives of expressions over a record by its two policy log-probs. */
+function policyDerivatives(expressions: readonly Expression[]): { byChosen: Tape; byRejected: Tape } {
+  const by = (field: RecordField) =>
+    compileTape(expressions.map((term) => derivatives(term, [record[field]])[0]!), recordVariables);
+  return { byChosen: by("policyChosen"), byRejected: by("policyRejected") };
 }
 
 function shareOfTerm({ expression, weight, per }: Loss["terms"][number]): Expression {
   return multiply(per === "record" ? recordShare : tokenShare, multiply(weight, expression));
 }
 
-function checkStatistics({ name, statistics }: Loss): void {
-  if (statistics.length > MAXIMUM_STATISTICS) {
-    throw new RangeError(
-      `${name}: ${statistics.length} batch-wide statistics, at most ${MAXIMUM_STATISTICS} fit`,
-    );
+function checkStatistics({ name, statistics, matchings }: Loss): void {
+  for (const [what, { length }] of [["statistics", statistics], ["rank matchings", matchings]] as const) {
+    if (length > MAXIMUM_BATCH_VALUES) {
+      throw new RangeError(`${name}: ${length} batch-wide ${what}, at most ${MAXIMUM_BATCH_VALUES} fit`);
+    }
   }
   for (const { name: statistic, source, term } of statistics) {
     const extra = [...variablesOf([term])].find((field) => !mismatchedFields.includes(field));
@@ -114,17 +141,18 @@ function checkStatistics({ name, statistics }: Loss): void {
   }
 }
 
-function checkVariables({ name, kind, statistics }: Loss, read: ReadonlySet<Variable>): void {
+function checkVariables({ name, kind, statistics, matchings }: Loss, read: ReadonlySet<Variable>): void {
   const known = new Set<Variable>([
     ...fieldsOfKind[kind].map((field) => record[field]),
     ...statistics.map((statistic) => statistic.value),
+    ...matchings.map((matching) => matching.value),
     recordShare,
     tokenShare,
   ]);
   const unknown = [...read].find((variable) => !known.has(variable));
   if (unknown !== undefined) {
     throw new Error(
-      `${name}: reads ${unknown.name}, neither a field of ${kind} records nor one of its statistics`,
+      `${name}: reads ${unknown.name}, neither a field of ${kind} records nor one of its statistics or matchings`,
     );
   }
 }

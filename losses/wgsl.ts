@@ -1,5 +1,5 @@
 import type { RecordField } from "./definition.ts";
-import { type LossPlan, MAXIMUM_STATISTICS, recordFields } from "./plan.ts";
+import { type LossPlan, MAXIMUM_BATCH_VALUES, recordFields } from "./plan.ts";
 import type { Tape } from "./tape.ts";
 import { emitWgsl } from "./wgsl_emitter.ts";
 import { helperText, type WgslHelper } from "./wgsl_helpers.ts";
@@ -10,6 +10,8 @@ struct LossRecord {
   reference: vec2f,    // under the reference
   length: vec2f,       // completion tokens
   label: f32,          // unpaired: 1 desirable, 0 undesirable
+  margin: f32,         // from the data
+  log_weight: vec2f,   // mean of log p - log sum p^2 over the completion's tokens
   record_share: f32,   // 1 / records in the whole step
   token_share: f32,    // 1 / chosen tokens in the whole step
 }
@@ -20,6 +22,7 @@ struct LossValue {
   rewards: vec2f,             // implicit rewards
   curvature: f32,             // sigma(z) sigma(-z) of the margin z, 0 for a loss without one
   statistic_gradient: vec4f,  // derivative of loss by each statistic, 0 where detached
+  matched_gradient: vec4f,    // derivative of loss by what the record got from others by rank
 }`;
 
 const recordText: Readonly<Record<RecordField, string>> = {
@@ -30,6 +33,9 @@ const recordText: Readonly<Record<RecordField, string>> = {
   lengthChosen: "record.length.x",
   lengthRejected: "record.length.y",
   label: "record.label",
+  margin: "record.margin",
+  logWeightChosen: "record.log_weight.x",
+  logWeightRejected: "record.log_weight.y",
 };
 
 /** Writes a loss's plan as WGSL functions over `LossRecord` and `LossValue`. */
@@ -58,11 +64,13 @@ export function lossWgsl(plan: LossPlan): string {
 
   const shares = ["record.record_share", "record.token_share"];
   const statisticNames = plan.statistics.map((_, index) => `statistics.${"xyzw"[index]}`);
-  const value = emit(plan.value, [...record, ...shares, ...statisticNames]);
-  const [loss, byChosen, byRejected, chosen, rejected, curvature, ...byStatistic] = value.outputs;
+  const matchings = plan.loss.matchings.length;
+  const matchedNames = Array.from({ length: matchings }, (_, index) => `matched.${"xyzw"[index]}`);
+  const value = emit(plan.value, [...record, ...shares, ...statisticNames, ...matchedNames]);
+  const [loss, byChosen, byRejected, chosen, rejected, curvature, ...byBatch] = value.outputs;
   const result =
     `LossValue(${loss}, vec2f(${byChosen}, ${byRejected}), vec2f(${chosen}, ${rejected}), ${curvature}, ` +
-    `${vec4(byStatistic)})`;
+    `${vec4(byBatch.slice(0, statisticNames.length))}, ${vec4(byBatch.slice(statisticNames.length))})`;
 
   const functions = [
     termFunction("loss_statistic_terms", plan.terms.value),
@@ -70,7 +78,17 @@ export function lossWgsl(plan: LossPlan): string {
     termFunction("loss_statistic_terms_rejected_gradient", plan.terms.byRejected),
     statisticFunction("loss_statistics", plan.statistics.map(({ value }) => value)),
     statisticFunction("loss_statistics_gradient", plan.statistics.map(({ slope }) => slope)),
-    functionText("loss_value(record: LossRecord, statistics: vec4f) -> LossValue", value.statements, result),
+    ...(matchings === 0 ? [] : [
+      termFunction("loss_ranked", plan.matchings.of),
+      termFunction("loss_ranked_with", plan.matchings.with),
+      termFunction("loss_ranked_with_chosen_gradient", plan.matchings.byChosen),
+      termFunction("loss_ranked_with_rejected_gradient", plan.matchings.byRejected),
+    ]),
+    functionText(
+      "loss_value(record: LossRecord, statistics: vec4f, matched: vec4f) -> LossValue",
+      value.statements,
+      result,
+    ),
   ];
   return [structs, helperText(helpers), ...functions].filter((part) => part !== "").join("\n\n") + "\n";
 }
@@ -82,6 +100,6 @@ function functionText(signature: string, statements: readonly string[], result: 
 }
 
 function vec4(values: readonly string[]): string {
-  const unused = Array.from({ length: MAXIMUM_STATISTICS - values.length }, () => "0f");
+  const unused = Array.from({ length: MAXIMUM_BATCH_VALUES - values.length }, () => "0f");
   return `vec4f(${[...values, ...unused].join(", ")})`;
 }

@@ -41,15 +41,21 @@ export type BatchInputs =
   >
   & Readonly<Partial<Record<OptionalInput, Tensor>>>;
 
-/** Inputs that only some models read. */
-type OptionalInput = "window_spans" | "position_list_targets" | "position_list_starts" | "position_list_rows";
+/** Inputs that only some models or losses read. */
+type OptionalInput =
+  | "slot_weights"
+  | "window_spans"
+  | "position_list_targets"
+  | "position_list_starts"
+  | "position_list_rows";
 
 function batchShapes(
   { rows, slots, sequences }: BatchSizes,
-  { learnedPositions, windowed }: BatchInputOptions,
+  { learnedPositions, windowed, weighted }: BatchInputOptions,
 ): Partial<Record<keyof BatchInputs, number[]>> {
   return {
     ...(windowed ? { window_spans: [rows, 4] } : {}),
+    ...(weighted ? { slot_weights: [slots] } : {}),
     ...(learnedPositions
       ? { position_list_targets: [rows], position_list_starts: [rows + 1], position_list_rows: [rows] }
       : {}),
@@ -76,6 +82,8 @@ export interface BatchInputOptions {
   readonly learnedPositions?: boolean;
   /** Whether some layers see fewer positions than the sequences have. */
   readonly windowed?: boolean;
+  /** Whether tokens have weights; `packGroups` then needs a `tailWeight`. */
+  readonly weighted?: boolean;
 }
 
 /** Declares the inputs of a packed batch; the host fills them with what `packGroups` of `@tr/align/data` returns. */
@@ -85,7 +93,7 @@ export function batchInputs(
   options: BatchInputOptions = {},
 ): BatchInputs {
   const entries = Object.entries(batchShapes(sizes, options)).map(([name, shape]) => {
-    const dtype = name === "lengths" ? "f32" : "u32";
+    const dtype = name === "lengths" || name === "slot_weights" ? "f32" : "u32";
     return [name, input(graph, name, { shape, dtype })];
   });
   return Object.fromEntries(entries) as BatchInputs;
@@ -95,8 +103,10 @@ export function batchInputs(
 export interface CompletionLogProbs {
   /** [slots], of every completion token. */
   readonly token: Tensor;
-  /** [sequences], their sums. */
+  /** [sequences], their sums, weighted where the batch has weights. */
   readonly sequence: Tensor;
+  /** [sequences], Σ of log p(token) − log Σ_v p(v)² where asked for; no weights, no gradient. */
+  readonly logWeights: Tensor | undefined;
   /**
    * For each other model: the same sums [sequences], and Σ KL(this model ‖ the other) over the positions of each
    * completion [sequences], exact over the vocabulary.
@@ -109,6 +119,7 @@ export interface CompletionLogProbs {
  *
  * @param weights The policy's weights (gradients flow if they have gradient tensors) or a reference's.
  * @param options.tables From `rotaryTables`.
+ * @param options.logWeights Whether to also measure how likely the completions are for the model itself; default false.
  * @param options.others Models of the same architecture to compare with; none by default.
  */
 export function completionLogProbs(
@@ -118,6 +129,7 @@ export function completionLogProbs(
     config: ModelConfig;
     batch: BatchInputs;
     tables: RotaryTables | null;
+    logWeights?: boolean;
     others?: readonly Weights[];
   },
 ): CompletionLogProbs {
@@ -132,14 +144,18 @@ export function completionLogProbs(
     ...headOf(weights),
     targets: batch.slot_targets,
     others: compared,
+    logWeights: options.logWeights ?? false,
   });
-  const sum = (values: Tensor) =>
-    sequenceSums(graph, values, { starts: batch.sequence_starts, sequenceOf: batch.slot_sequences });
+  const sequences = { starts: batch.sequence_starts, sequenceOf: batch.slot_sequences };
+  const sum = (values: Tensor) => sequenceSums(graph, values, sequences);
+  const slotWeights = batch.slot_weights === undefined ? {} : { weights: batch.slot_weights };
+  const sumWeighted = (values: Tensor) => sequenceSums(graph, values, { ...sequences, ...slotWeights });
   return {
     token: tokens.logProbs,
-    sequence: sum(tokens.logProbs),
+    sequence: sumWeighted(tokens.logProbs),
+    logWeights: tokens.logWeights === undefined ? undefined : sum(tokens.logWeights),
     others: tokens.others.map(({ logProbs, divergences }) => ({
-      sequence: sum(logProbs),
+      sequence: sumWeighted(logProbs),
       divergence: sum(divergences),
     })),
   };

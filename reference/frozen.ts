@@ -12,5 +12,5 @@ import { defineReferenceStrategy, type ReferenceStrategy } from "./strategy.ts";
  * ```
  */
 export function frozen(): ReferenceStrategy {
-  return defineReferenceStrategy(() => 0, { name: "frozen" });
+  return defineReferenceStrategy(() => 0, { name: "frozen" }, { copies: false });
 }

@@ -3,10 +3,22 @@
  *
  * @module
  */
-export { averageLag, countUpdates, referenceWarnings, type RunLength, updateAlphas } from "./forecast.ts";
+export { adaptive, type AdaptiveOptions } from "./adaptive.ts";
+export { after } from "./after.ts";
+export { bema, type BemaOptions } from "./bema.ts";
+export {
+  averageLag,
+  countMostUpdates,
+  countUpdates,
+  describeUpdates,
+  type RunLength,
+  updateAlphas,
+} from "./forecast.ts";
 export { frozen } from "./frozen.ts";
 export { hard, type HardOptions } from "./hard.ts";
 export { mixReference } from "./mix.ts";
+export { withOptimizerReset } from "./optimizer_reset.ts";
+export { perEpoch, type PerEpochOptions } from "./per_epoch.ts";
 export {
   addSnapshot,
   emptySnapshots,
@@ -14,10 +26,18 @@ export {
   type SnapshotStack,
   type SnapshotUpdate,
 } from "./snapshots.ts";
+export { scheduled, type ScheduledOptions } from "./scheduled.ts";
 export { soft, type SoftOptions } from "./soft.ts";
 export {
   defineReferenceStrategy,
+  type Measurement,
+  MEASUREMENTS_SHOWN,
+  type MeasureName,
   type Progress,
   type ReferenceStrategy,
   type ReferenceStrategyDescription,
+  type ReferenceStrategyTraits,
+  type Trigger,
 } from "./strategy.ts";
+export { until } from "./until.ts";
+export { referenceWarnings } from "./warnings.ts";

@@ -7,6 +7,24 @@ export function checkEvery(strategyName: string, every: number): void {
   }
 }
 
+/** Throws unless `alpha` is a share above 0. */
+export function checkAlpha(strategyName: string, alpha: number): void {
+  if (!(alpha > 0 && alpha <= 1)) {
+    throw new RangeError(
+      `${strategyName}: alpha must be above 0 and at most 1, got ${alpha}; use frozen() for a fixed reference`,
+    );
+  }
+}
+
+/** Throws unless `step` counts steps. */
+export function checkStep(name: string, step: number): void {
+  if (!(Number.isInteger(step) && step >= 0)) {
+    throw new RangeError(
+      `${name}: step must be a whole number of optimizer steps, at least 0, got ${step}`,
+    );
+  }
+}
+
 /** Whether an update is due once `step` optimizer steps are completed; never before the first. */
 export function isDue(step: number, every: number): boolean {
   return step > 0 && step % every === 0;

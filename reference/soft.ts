@@ -1,4 +1,4 @@
-import { checkEvery, isDue, refuseCopyEveryStep } from "./schedule.ts";
+import { checkAlpha, checkEvery, isDue, refuseCopyEveryStep } from "./schedule.ts";
 import { defineReferenceStrategy, type ReferenceStrategy } from "./strategy.ts";
 
 /** Options of soft updates. */
@@ -27,15 +27,12 @@ export interface SoftOptions {
  * ```
  */
 export function soft({ alpha, every }: SoftOptions): ReferenceStrategy {
-  if (!(alpha > 0 && alpha <= 1)) {
-    throw new RangeError(
-      `soft: alpha must be above 0 and at most 1, got ${alpha}; use frozen() for a fixed reference`,
-    );
-  }
+  checkAlpha("soft", alpha);
   checkEvery("soft", every);
   if (alpha === 1 && every === 1) refuseCopyEveryStep("soft: alpha 1 with every 1");
   return defineReferenceStrategy(
     ({ step }) => isDue(step, every) ? alpha : 0,
     { name: "soft", alpha, every },
+    { copies: alpha === 1 },
   );
 }

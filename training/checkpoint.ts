@@ -3,7 +3,7 @@
  * file I/O and uses `Deno.*`.
  *
  * A checkpoint has the layout of a model directory: `config.json` holds the counters, and the safetensors file every
- * parameter set, its tensors named `policy/…`, `reference/…`, `initial/…`, `first/…` and `second/…`.
+ * parameter set, its tensors named `policy/…`, `reference/…`, `initial/…`, `average/…`, `first/…` and `second/…`.
  */
 import { type ModelDirectory, openModelDirectory } from "../models/files/directory.ts";
 import { writeModelDirectory } from "../models/files/write_directory.ts";
@@ -13,7 +13,7 @@ import type { Engine } from "./engine.ts";
 import type { RunState } from "./loop_options.ts";
 
 /** Sets that a checkpoint keeps; gradients are made anew in every step. */
-const KEPT = ["policy", "reference", "initial", "first", "second"] as const;
+const KEPT = ["policy", "reference", "initial", "average", "first", "second"] as const;
 
 /** What a checkpoint says besides its tensors. */
 export interface CheckpointHeader {

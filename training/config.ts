@@ -1,77 +1,13 @@
 /** What a run can be told; the command line reads it from YAML. */
-import { apoDown } from "../losses/apo_down.ts";
-import { apoZero } from "../losses/apo_zero.ts";
-import { bcoPair } from "../losses/bco_pair.ts";
-import { calDpo } from "../losses/cal_dpo.ts";
 import { combine } from "../losses/combine.ts";
-import { cpo } from "../losses/cpo.ts";
 import type { Loss } from "../losses/definition.ts";
-import { discopop } from "../losses/discopop.ts";
-import { dpo } from "../losses/dpo.ts";
-import { dpop } from "../losses/dpop.ts";
-import { exoPair } from "../losses/exo_pair.ts";
-import { hinge } from "../losses/hinge.ts";
-import { ipo } from "../losses/ipo.ts";
-import { kto } from "../losses/kto.ts";
-import { ktoPaired } from "../losses/kto_paired.ts";
-import { ncaPair } from "../losses/nca_pair.ts";
-import { orpo } from "../losses/orpo.ts";
-import { robust } from "../losses/robust.ts";
 import { sft } from "../losses/sft.ts";
-import { sigmoidNorm } from "../losses/sigmoid_norm.ts";
-import { simpo } from "../losses/simpo.ts";
-import { sppoHard } from "../losses/sppo_hard.ts";
 import type { DataEntry } from "../data/read_sources.ts";
-import { frozen } from "../reference/frozen.ts";
-import { hard } from "../reference/hard.ts";
-import { soft } from "../reference/soft.ts";
-import type { ReferenceStrategy } from "../reference/strategy.ts";
+import { type LossChanges, type LossSettings, lossTerm } from "./loss_settings.ts";
+import type { ReferenceSettings } from "./reference_settings.ts";
 import type { ScheduleName } from "./schedule.ts";
 
-/** One loss of a weighted sum, by name. */
-export type LossSettings =
-  & { readonly weight: number }
-  & (
-    | {
-      readonly type: "dpo" | "robust" | "exo_pair" | "cpo";
-      readonly beta: number;
-      readonly labelSmoothing: number;
-    }
-    | { readonly type: "ipo"; readonly beta: number; readonly average: "sum" | "mean" }
-    | {
-      readonly type: "kto";
-      readonly beta: number;
-      readonly desirableWeight: number;
-      readonly undesirableWeight: number;
-    }
-    | { readonly type: "kto_paired"; readonly beta: number; readonly detach: boolean }
-    | {
-      readonly type:
-        | "hinge"
-        | "nca_pair"
-        | "bco_pair"
-        | "sppo_hard"
-        | "apo_zero"
-        | "apo_down"
-        | "sigmoid_norm"
-        | "cal_dpo"
-        | "orpo";
-      readonly beta: number;
-    }
-    | { readonly type: "discopop"; readonly beta: number; readonly tau: number }
-    | { readonly type: "dpop"; readonly beta: number; readonly lambda: number }
-    | { readonly type: "simpo"; readonly beta: number; readonly gamma: number }
-    | { readonly type: "sft" }
-  );
-
-/** What the policy is compared with; `path` starts it from another model than the policy. */
-export type ReferenceSettings =
-  & { readonly path: string | null }
-  & (
-    | { readonly update: "frozen" }
-    | { readonly update: "soft"; readonly alpha: number; readonly every: number }
-    | { readonly update: "hard"; readonly every: number }
-  );
+export type { LossChanges, LossSettings };
 
 /** Adapters that are trained in place of the model's weights; what is left out has a default, or the adapter's config says it. */
 export interface LoraRunSettings {
@@ -172,56 +108,4 @@ export function lossOf(config: Pick<RunConfig, "loss">): Loss {
   const [first] = config.loss;
   if (config.loss.length === 1 && first?.weight === 1) return lossTerm(first);
   return combine(config.loss.map((settings) => ({ loss: lossTerm(settings), weight: settings.weight })));
-}
-
-function lossTerm(settings: LossSettings): Loss {
-  switch (settings.type) {
-    case "dpo":
-      return dpo(settings);
-    case "ipo":
-      return ipo(settings);
-    case "kto":
-      return kto(settings);
-    case "kto_paired":
-      return ktoPaired(settings);
-    case "sft":
-      return sft();
-    case "robust":
-      return robust(settings);
-    case "hinge":
-      return hinge(settings);
-    case "exo_pair":
-      return exoPair(settings);
-    case "nca_pair":
-      return ncaPair(settings);
-    case "bco_pair":
-      return bcoPair(settings);
-    case "sppo_hard":
-      return sppoHard(settings);
-    case "apo_zero":
-      return apoZero(settings);
-    case "apo_down":
-      return apoDown(settings);
-    case "discopop":
-      return discopop(settings);
-    case "sigmoid_norm":
-      return sigmoidNorm(settings);
-    case "dpop":
-      return dpop(settings);
-    case "cal_dpo":
-      return calDpo(settings);
-    case "simpo":
-      return simpo(settings);
-    case "cpo":
-      return cpo(settings);
-    case "orpo":
-      return orpo(settings);
-  }
-}
-
-/** The reference strategy that a configuration asks for. */
-export function strategyOf(config: Pick<RunConfig, "reference">): ReferenceStrategy {
-  const settings = config.reference;
-  if (settings === undefined || settings.update === "frozen") return frozen();
-  return settings.update === "soft" ? soft(settings) : hard(settings);
 }

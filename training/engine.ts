@@ -10,7 +10,7 @@ import { addSnapshot, emptySnapshots, type SnapshotStack } from "../reference/sn
 import type { EngineOptions, EngineSets, LoraOptions, PolicyName } from "./engine_options.ts";
 import { buildGraphs, programName } from "./graphs.ts";
 import { packingOf } from "./packing.ts";
-import { createSets, policyWeights, storedParameters } from "./sets.ts";
+import { createSets, isMoving, policyWeights, storedParameters } from "./sets.ts";
 
 export type { EngineOptions, EngineSets, LoraOptions, PolicyName };
 
@@ -63,8 +63,9 @@ export interface Engine {
   /** Clears what the micro-batches of a step add to. */
   beginStep(): void;
   /**
-   * Adds the gradient of a micro-batch. Outputs: `losses` [records]; `policy`, `reference` and `kl/reference` [sequences],
-   * and `initial` and `kl/initial` if `measureInitial` is set and the reference moves.
+   * Adds the gradient of a micro-batch; `labels` are the margins for a loss that reads those. Outputs: `losses`
+   * [records]; `policy`, `reference` and `kl/reference` [sequences], and `initial` and `kl/initial` if
+   * `measureInitial` is set and the reference moves.
    */
   accumulate(
     batch: PackedBatch,
@@ -80,10 +81,15 @@ export interface Engine {
     batch: PackedBatch,
     options: MicroBatch,
   ): PendingRun;
-  /** One AdamW step from the accumulated gradient. Output: `norm` [norm, clip factor, 1 if finite, 0]. */
+  /** One AdamW step from the accumulated gradient, the `step`-th since the moments were zero. Output: `norm` [norm, clip factor, 1 if finite, 0]. */
   update(options: { learningRate: number; step: number }): PendingRun;
-  /** Moves the reference: θ_ref ← α θ + (1 − α) θ_ref. */
-  moveReference(alpha: number): PendingRun;
+  /** Sets AdamW's moments to zero. */
+  resetOptimizer(): void;
+  /**
+   * Moves the reference: θ_ref ← α θ + (1 − α) θ_ref. An averaged one: m ← α θ + (1 − α) m, θ_ref ← m + bias (θ − θ₀), where
+   * θ₀ is the initial reference.
+   */
+  moveReference(alpha: number, options?: { bias: number }): PendingRun;
   /**
    * Log-probs of a batch under the policy and those it is compared with. Outputs, all [sequences]: `policy`, `reference`,
    * `kl/reference`, and `initial` and `kl/initial` if the reference moves.
@@ -107,7 +113,7 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
   const mismatchedSums = externalTensor(createStorage(device, { size: 16, label: "mismatched sums" }), {
     shape: [4],
   });
-  const packing = packingOf(options.config, { maxLength: options.maxLength });
+  const packing = packingOf(options.config, options);
   const graphs = buildGraphs(device, { options, sets, mismatchedSums, packing });
   const reserved = Object.values(setBytes).reduce((sum, bytes) => sum + bytes, 0);
   const compiled = await compile(device, {
@@ -138,10 +144,10 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
   };
 
   let snapshots = lora === undefined || sets.reference === null ? null : emptySnapshots(lora.snapshots);
-  const moveReference = (alpha: number): PendingRun => {
+  const moveReference: Engine["moveReference"] = (alpha, { bias } = { bias: 0 }) => {
     const found = program("move reference");
     if (snapshots === null) {
-      found.inputs.move!.set([alpha, 0, 0, 0]);
+      found.inputs.move!.set([alpha, bias, 0, 0]);
     } else {
       const { stack, slot, factors } = addSnapshot(snapshots, { alpha });
       snapshots = stack;
@@ -172,9 +178,11 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
         copyParameters(device, { from: sets.policy, to: sets.reference });
       }
       if (sets.initial !== null) copyParameters(device, { from: sets.policy, to: sets.initial });
+      if (sets.average !== null) copyParameters(device, { from: sets.policy, to: sets.average });
     },
     copyReferenceToInitial() {
       if (sets.initial !== null) copyParameters(device, { from: sets.reference!, to: sets.initial });
+      if (sets.average !== null) copyParameters(device, { from: sets.reference!, to: sets.average });
     },
     beginStep() {
       clearParameters(device, sets.gradients);
@@ -183,7 +191,7 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
       }
     },
     accumulate(batch, { labels, measureInitial = false, ...micro }) {
-      const kind = measureInitial && options.reference === "moving" ? "train, initial" : "train";
+      const kind = measureInitial && isMoving(options.reference) ? "train, initial" : "train";
       const found = load(programName(kind, micro.shape), batch);
       found.inputs.labels!.set(labels);
       setShares(found, micro);
@@ -205,10 +213,14 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
       found.inputs.step!.set([learningRate, 1 - beta1 ** step, 1 - beta2 ** step, 0]);
       return found.run();
     },
+    resetOptimizer() {
+      clearParameters(device, sets.first);
+      clearParameters(device, sets.second);
+    },
     moveReference,
     compare: (batch, { shape }) => load(programName("compare", shape), batch).run(),
     score(batch, { policy, shape }) {
-      const known = policy === "initial" && options.reference === "frozen" ? "reference" : policy;
+      const known = policy === "initial" && !isMoving(options.reference) ? "reference" : policy;
       return load(programName(known, shape), batch).run();
     },
   };

@@ -29,10 +29,20 @@ export interface EngineOptions {
   lora?: LoraOptions;
   /** The loss, compiled; null for one that the host computes, see {@linkcode Engine.accumulateSeeded}. */
   loss: CompiledLoss | null;
+  /**
+   * Also measure how likely completions are for the policy itself, for losses that weigh records by it; default
+   * false.
+   */
+  logWeights?: boolean;
+  /** What the tokens of a completion beyond the shorter one's length count in its sum; default 1. */
+  tailWeight?: number;
   /** Completions in a record: two for pairs, one for unpaired and SFT records. */
   sequencesPerRecord: 1 | 2;
-  /** No reference at all, one that stays, or one that follows the policy (then the initial one is kept beside it). */
-  reference: "none" | "frozen" | "moving";
+  /**
+   * No reference at all, one that stays, or one that follows the policy (then the initial one is kept beside it), by way of
+   * an average of its own if need be.
+   */
+  reference: "none" | "frozen" | "moving" | "averaged";
   /** AdamW's constants and the gradient's largest norm. */
   optimizer: AdamwOptions & { maxGradNorm: number | null };
   /** Shapes of the training and evaluation batches. */
@@ -57,6 +67,8 @@ export interface EngineSets {
   readonly reference: ParameterSet | null;
   /** The reference as it was at step 0; null unless the reference moves, and where that is the base. */
   readonly initial: ParameterSet | null;
+  /** The moving average of the policy from which the reference is made; null unless it is averaged. */
+  readonly average: ParameterSet | null;
   /** Sum of the gradients of the step's micro-batches. */
   readonly gradients: ParameterSet;
   /** AdamW's first moments. */

@@ -14,7 +14,7 @@ import {
 } from "./metrics.ts";
 import type { Examples } from "./examples.ts";
 import { mismatchedGroups } from "./plan.ts";
-import { microBatches } from "./records.ts";
+import { microBatches, recordMarks } from "./records.ts";
 
 /** Batches submitted before the first is read, so that waiting for one doesn't leave the device idle. */
 const BATCHES_UNDER_WAY = 4;
@@ -53,7 +53,7 @@ export async function evaluate(engine: Engine, options: EvaluateOptions): Promis
       (packed, shape) =>
         hasReference ? engine.compare(packed, { shape }) : scorePolicy(engine, packed, shape),
     ),
-    labels: Float32Array.from(examples, ({ label }) => label),
+    ...recordMarks(examples),
     ...(await scoreMismatched()),
   };
   const metrics: Metrics = {
@@ -80,7 +80,12 @@ export async function evaluate(engine: Engine, options: EvaluateOptions): Promis
 /** The policy's log-probs under the name that a comparison gives them. */
 function scorePolicy(engine: Engine, packed: PackedBatch, shape: BatchShape): PendingRun {
   const run = engine.score(packed, { policy: "policy", shape });
-  return { read: async () => ({ policy: (await run.read()).sequence! }) };
+  return {
+    async read() {
+      const { sequence, log_weights } = await run.read();
+      return { policy: sequence!, ...(log_weights ? { log_weights } : {}) };
+    },
+  };
 }
 
 /** Runs groups of sequences in batches, a few of which are under way at a time, and joins what comes back. */

@@ -2,7 +2,7 @@
 import type { BatchShape } from "../data/pack.ts";
 import type { Device } from "../kernels/device.ts";
 import { backward, createGraph, type Graph, input, output } from "../kernels/graph.ts";
-import { adamw, gradientNorm, mixParameters } from "../kernels/optimizer.ts";
+import { adamw, gradientNorm, mixAverage, mixParameters } from "../kernels/optimizer.ts";
 import { mismatchedTerms, preferenceLoss } from "../kernels/preference_loss.ts";
 import { takeSnapshot } from "../kernels/snapshot.ts";
 import type { Tensor } from "../kernels/tensor.ts";
@@ -16,7 +16,7 @@ import {
 import { rotaryTables } from "../models/rotary_tables.ts";
 import type { EngineOptions, EngineSets, PolicyName } from "./engine_options.ts";
 import type { Packing } from "./packing.ts";
-import { comparedPolicies, policyWeights } from "./sets.ts";
+import { comparedPolicies, isMoving, policyWeights } from "./sets.ts";
 
 /** What the programs of an engine are built of. */
 export interface GraphParts {
@@ -39,7 +39,7 @@ export const programName = (kind: string, { rows, slots }: BatchShape): string =
 /** Records the graph of every program of a run, by name. */
 export function buildGraphs(device: Device, parts: GraphParts): Map<string, Graph> {
   const { options, sets } = parts;
-  const { config, loss } = options;
+  const { config, loss, logWeights = false } = options;
   const tables = rotaryTables(device, config, { positions: options.maxLength });
   const graphs = new Map<string, Graph>();
   const build = (name: string, record: (graph: Graph) => void) => {
@@ -47,10 +47,11 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
     record(graph);
     graphs.set(name, graph);
   };
-  const logProbs: LogProbs = (graph, weights, { batch, others = [] }) =>
-    completionLogProbs(graph, weights, { config, batch, tables, others });
+  const logProbs: LogProbs = (graph, weights, rest) =>
+    completionLogProbs(graph, weights, { config, tables, ...rest });
+  const inputs = (graph: Graph, shape: BatchShape) => batchInputs(graph, shape, parts.packing.inputs);
   const known = comparedPolicies(options.reference);
-  const isMoving = options.reference === "moving";
+  const moves = isMoving(options.reference);
   const weightsOf = (name: PolicyName) => policyWeights(name, { sets, lora: options.lora });
 
   for (const shape of options.shapes) {
@@ -58,18 +59,19 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
       const others = loss.needs.reference ? known.filter((name) => name === "reference") : [];
       build(
         programName("train", shape),
-        (graph) => recordTraining(graph, { ...parts, shape, others, logProbs }),
+        (graph) => recordTraining(graph, { ...parts, shape, others, logProbs, batch: inputs(graph, shape) }),
       );
-      if (loss.needs.reference && isMoving) {
+      if (loss.needs.reference && moves) {
         build(
           programName("train, initial", shape),
-          (graph) => recordTraining(graph, { ...parts, shape, others: known, logProbs }),
+          (graph) =>
+            recordTraining(graph, { ...parts, shape, others: known, logProbs, batch: inputs(graph, shape) }),
         );
       }
     }
     if (options.seeded) {
       build(programName("seeded", shape), (graph) => {
-        const batch = batchInputs(graph, shape, parts.packing.inputs);
+        const batch = inputs(graph, shape);
         const derivatives = input(graph, "derivatives", { shape: [shape.sequences] });
         const policy = logProbs(graph, trainedWeights(parts), { batch }).sequence;
         backward(graph, new Map([[policy, derivatives]]));
@@ -78,19 +80,23 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
     }
     if (known.length > 0) {
       build(programName("compare", shape), (graph) => {
-        const batch = batchInputs(graph, shape, parts.packing.inputs);
-        const compared = logProbs(graph, weightsOf("policy"), { batch, others: known.map(weightsOf) });
+        const batch = inputs(graph, shape);
+        const others = known.map(weightsOf);
+        const compared = logProbs(graph, weightsOf("policy"), { batch, others, logWeights });
         output(graph, "policy", compared.sequence);
+        outputLogWeights(graph, compared);
         outputOthers(graph, known, compared);
       });
     }
     for (const name of ["policy", ...known] as const) {
       build(programName(name, shape), (graph) => {
-        const { token, sequence } = logProbs(graph, weightsOf(name), {
-          batch: batchInputs(graph, shape, parts.packing.inputs),
+        const scored = logProbs(graph, weightsOf(name), {
+          batch: inputs(graph, shape),
+          logWeights: logWeights && name === "policy",
         });
-        output(graph, "token", token);
-        output(graph, "sequence", sequence);
+        output(graph, "token", scored.token);
+        output(graph, "sequence", scored.sequence);
+        outputLogWeights(graph, scored);
       });
     }
   }
@@ -101,7 +107,7 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
     );
   }
   build("update", (graph) => recordUpdate(graph, parts));
-  if (isMoving || (options.lora?.continued && sets.reference !== null)) {
+  if (moves || (options.lora?.continued && sets.reference !== null)) {
     build("move reference", (graph) => recordMove(graph, parts));
   }
   return graphs;
@@ -116,7 +122,10 @@ function trainedWeights({ sets, options: { lora } }: Pick<GraphParts, "sets" | "
 function recordMove(graph: Graph, { options: { lora }, sets }: GraphParts): void {
   const move = input(graph, "move", { shape: [4] });
   if (lora === undefined) {
-    mixParameters(graph, { reference: sets.reference!, policy: sets.policy }, { alpha: move });
+    const { policy, initial, average } = sets;
+    const reference = sets.reference!;
+    if (average === null) mixParameters(graph, { reference, policy }, { alpha: move });
+    else mixAverage(graph, { reference, average, policy, initial: initial! }, { alpha: move });
     return;
   }
   const count = lora.snapshots;
@@ -130,23 +139,25 @@ function recordMove(graph: Graph, { options: { lora }, sets }: GraphParts): void
 type LogProbs = (
   graph: Graph,
   weights: Weights,
-  options: { batch: BatchInputs; others?: readonly Weights[] },
+  options: { batch: BatchInputs; others?: readonly Weights[]; logWeights?: boolean },
 ) => CompletionLogProbs;
 
 /** Forward of the policy and of those it is compared with, the loss, and backward. */
 function recordTraining(
   graph: Graph,
-  { options, sets, mismatchedSums, packing, shape, others, logProbs }: GraphParts & {
+  { options, sets, mismatchedSums, shape, others, logProbs, batch }: GraphParts & {
     shape: BatchShape;
+    batch: BatchInputs;
     others: readonly OtherName[];
     logProbs: LogProbs;
   },
 ): void {
   const { sequencesPerRecord } = options;
   const loss = options.loss!;
-  const batch = batchInputs(graph, shape, packing.inputs);
+  const { logWeights } = loss.needs;
   const weights = others.map((name) => policyWeights(name, { sets, lora: options.lora }));
-  const compared = logProbs(graph, trainedWeights({ options, sets }), { batch, others: weights });
+  const policy = trainedWeights({ options, sets });
+  const compared = logProbs(graph, policy, { batch, others: weights, logWeights });
   const reference = others[0] === "reference" ? compared.others[0]!.sequence : undefined;
   const losses = preferenceLoss(graph, compared.sequence, {
     formula: loss,
@@ -156,11 +167,17 @@ function recordTraining(
     shares: input(graph, "shares", { shape: [4] }),
     ...(reference ? { reference } : {}),
     ...(loss.needs.mismatched ? { mismatched: mismatchedSums } : {}),
+    ...(compared.logWeights ? { logWeights: compared.logWeights } : {}),
   });
   backward(graph, new Map([[losses, losses]]));
   output(graph, "policy", compared.sequence);
   output(graph, "losses", losses);
+  outputLogWeights(graph, compared);
   outputOthers(graph, others, compared);
+}
+
+function outputLogWeights(graph: Graph, { logWeights }: CompletionLogProbs): void {
+  if (logWeights !== undefined) output(graph, "log_weights", logWeights);
 }
 
 function outputOthers(graph: Graph, names: readonly OtherName[], { others }: CompletionLogProbs): void {

@@ -13,13 +13,14 @@ export function takeLogProbs(
   outputs: ProgramOutputs,
   count: number,
   { measuresInitial = true }: { measuresInitial?: boolean } = {},
-): Omit<BatchLogProbs, "lengths" | "labels"> {
-  const { policy, reference, initial = reference } = outputs;
+): Omit<BatchLogProbs, "lengths" | "labels" | "margins"> {
+  const { policy, reference, initial = reference, log_weights: logWeights } = outputs;
   const { "kl/reference": referenceDivergence, "kl/initial": initialDivergence = referenceDivergence } =
     outputs;
   const cut = (values: Float32Array) => values.subarray(0, count);
   return {
     policy: cut(policy!),
+    ...(logWeights ? { logWeights: cut(logWeights) } : {}),
     ...(reference ? { reference: cut(reference) } : {}),
     ...(referenceDivergence ? { referenceDivergence: cut(referenceDivergence) } : {}),
     ...(measuresInitial && initial ? { initial: cut(initial) } : {}),
@@ -32,6 +33,8 @@ const JOINED = [
   "policy",
   "lengths",
   "labels",
+  "margins",
+  "logWeights",
   "reference",
   "initial",
   "referenceDivergence",

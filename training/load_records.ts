@@ -66,6 +66,8 @@ export interface LoadedRecords {
 export interface LoadOptions {
   /** How the run takes them. */
   readonly wanted: RunRecords;
+  /** The loss that reads margins, by name; null or left out if none does. */
+  readonly needsMargins?: string | null;
   /** The policy's. */
   readonly tokenizer: Tokenizer;
   /** Lengths and what becomes of records that can't be used. */
@@ -136,7 +138,7 @@ async function loadSources(entries: readonly DataEntry[], options: LoadOptions):
   /** Whether a source is one of `dataset_info.json`. */
   isListed: boolean;
 }> {
-  const { wanted, tokenizer, data, splits = ["train"] } = options;
+  const { wanted, needsMargins = null, tokenizer, data, splits = ["train"] } = options;
   const sources = await resolveSources(entries, { datasetInfo: data.datasetInfo ?? null, splits });
   const severalFiles = sources.flatMap(({ files }) => files).length > 1;
   const loaded: (FileTokens & { source: number })[] = [];
@@ -154,6 +156,7 @@ async function loadSources(entries: readonly DataEntry[], options: LoadOptions):
         cache: cacheOf(data.cache ?? null),
         accept: (kind) => requireSuitable(kind, { file, wanted }),
       });
+      if (needsMargins !== null) requireMargins(tokens, { loss: needsMargins });
       loaded.push({ ...tokens, source });
     }
   }
@@ -231,6 +234,18 @@ const PAIR_USE: Readonly<Record<RunRecords, PairUse>> = {
   "demonstrations": "chosen",
   "any": "pair",
 };
+
+function requireMargins({ file, store }: FileTokens, { loss }: { loss: string }): void {
+  for (let index = 0; index < store.length; index++) {
+    if (store.margin(index) !== undefined) continue;
+    throw new Error(
+      `${file}:${
+        store.line(index)
+      }: the record has no number under "margin", which the ${loss} loss reads; give each pair ` +
+        "one, or take dpo",
+    );
+  }
+}
 
 function requireSuitable(kind: RecordKind, { file, wanted }: { file: string; wanted: RunRecords }): void {
   if (SUITABLE[wanted].includes(kind)) return;

@@ -3,22 +3,20 @@ import { createBatches } from "../data/position.ts";
 import { checkFinite, checkFirstStep } from "./checks.ts";
 import type { Engine } from "./engine.ts";
 import { joinBatches, joinMismatched, takeLogProbs } from "./join.ts";
-import type { LoopOptions, RunState } from "./loop_options.ts";
+import { type LoopOptions, type RunState, startOfRun, STEPS_UNDER_WAY } from "./loop_options.ts";
 import { type BatchLogProbs, type Metrics, preferenceMetrics } from "./metrics.ts";
 import { createRate, type Rate } from "./rate.ts";
-import { countTokens } from "./records.ts";
+import { countTokens, recordMarks } from "./records.ts";
+import { noteMeasurement } from "./reference_update.ts";
 import { type PendingStep, submitStep } from "./step.ts";
 
-export type { LoopOptions, RunState };
+export { type LoopOptions, type RunState, startOfRun };
 
 /** What the loop tells. */
 export type LoopEvent =
   | { readonly type: "metrics"; readonly row: Metrics }
   /** All steps up to `state.step` are done and none beyond; the device holds exactly that state. */
   | { readonly type: "pause" };
-
-/** Steps that may be under way on the device before the oldest one's metrics are read. */
-const LAG = 3;
 
 /**
  * Trains to the end of the run, yielding metrics in order of steps.
@@ -37,15 +35,16 @@ export async function* trainSteps(engine: Engine, options: LoopOptions): AsyncGe
     const { indices, next } = takeBatch(state.position);
     const step = Array.from(indices, (index) => examples.at(index)!);
     try {
-      pending.push(await submitStep(engine, { options, examples: step }));
+      pending.push(await submitStep(engine, { options, examples: step, next }));
     } catch (error) {
       // A loss on the host fails at once, when the steps before it are still to be told of.
       for (const earlier of pending) yield { type: "metrics", row: await finish(earlier) };
       throw error;
     }
-    state.position = next;
     const pause = state.step === steps || (pauseAfter?.(state.step) ?? false);
-    while (pending.length > (pause ? 0 : LAG)) yield { type: "metrics", row: await finish(pending.shift()!) };
+    while (pending.length > (pause ? 0 : STEPS_UNDER_WAY)) {
+      yield { type: "metrics", row: await finish(pending.shift()!) };
+    }
     if (!pause) continue;
     yield { type: "pause" };
     rate.restart();
@@ -71,7 +70,7 @@ function createFinisher(engine: Engine, options: LoopOptions & { rate: Rate }) {
     });
     const joined: BatchLogProbs = {
       ...joinBatches(parts),
-      labels: Float32Array.from(pending.examples, ({ label }) => label),
+      ...recordMarks(pending.examples),
       ...joinMismatched(mismatched, pending.mismatched),
     };
     const losses = outputs.flatMap(({ losses }, i) => [...losses!.subarray(0, pending.micro[i]!.records)]);
@@ -80,18 +79,17 @@ function createFinisher(engine: Engine, options: LoopOptions & { rate: Rate }) {
     if (pending.step === 1 && sameStart) {
       checkFirstStep({ loss, batch: joined, total, sequencesPerRecord, examples: pending.examples });
     }
-    return {
+    const row: Metrics = {
       step: pending.step,
       epoch: pending.epoch,
       loss: total,
       grad_norm: norm![0]!,
       learning_rate: pending.learningRate,
       ...preferenceMetrics(loss, joined, { sequencesPerRecord }),
-      ...(joined.reference
-        ? { "reference/alpha": pending.alpha, "reference/updates": pending.referenceUpdates }
-        : {}),
-      ...(pending.truncation === undefined ? {} : { "reference/truncation": pending.truncation }),
+      ...(joined.reference ? pending.reference.metrics : {}),
       tokens_per_second: rate.add(countTokens(pending.examples)),
     };
+    noteMeasurement(row, options);
+    return row;
   };
 }

@@ -1,6 +1,6 @@
 /** What the training loop is given, and what of it changes from step to step. */
-import type { DataPosition } from "../data/position.ts";
-import type { ReferenceStrategy } from "../reference/strategy.ts";
+import { type DataPosition, startOfData } from "../data/position.ts";
+import type { Measurement, ReferenceStrategy } from "../reference/strategy.ts";
 import type { Examples } from "./examples.ts";
 import type { TrainingLoss } from "./metrics.ts";
 import type { BatchPlan, BatchPlanOptions } from "./plan.ts";
@@ -14,6 +14,30 @@ export interface RunState {
   position: DataPosition;
   /** How often the reference has moved. */
   referenceUpdates: number;
+  /** The step after which it last moved; 0 if it never has. */
+  lastUpdate: number;
+  /** What the latest steps measured, oldest first: all that a strategy may still be shown. */
+  measured: Measurement[];
+  /** Steps that the optimizer has taken since its moments were zero. */
+  optimizerSteps: number;
+  /** How often they were set to zero during the run. */
+  optimizerResets: number;
+}
+
+/** Steps that may be under way on the device before the oldest one's metrics are read. */
+export const STEPS_UNDER_WAY = 3;
+
+/** The state of a run before its first step. */
+export function startOfRun(): RunState {
+  return {
+    step: 0,
+    position: startOfData(),
+    referenceUpdates: 0,
+    lastUpdate: 0,
+    measured: [],
+    optimizerSteps: 0,
+    optimizerResets: 0,
+  };
 }
 
 /** What the loop needs besides the engine. */

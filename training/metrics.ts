@@ -19,6 +19,10 @@ export interface BatchLogProbs {
   readonly lengths: Float32Array;
   /** Labels of unpaired records. */
   readonly labels: Float32Array;
+  /** Margins of pairs, if all records have one. */
+  readonly margins?: Float32Array;
+  /** Σ of log p(token) − log Σ_v p(v)² over each completion under the policy, for losses that weigh records. */
+  readonly logWeights?: Float32Array;
   /** Log-probs of mismatched sequences, for losses that need them. */
   readonly mismatched?: { readonly policy: Float32Array; readonly reference: Float32Array };
 }
@@ -60,12 +64,19 @@ export function lossColumns(
   const policy = splitSequences(batch.policy, sequencesPerRecord);
   const lengths = splitSequences(batch.lengths, sequencesPerRecord);
   const reference = against === undefined ? undefined : splitSequences(against, sequencesPerRecord);
-  const { mismatched } = batch;
+  const { mismatched, margins } = batch;
+  const logWeights = batch.logWeights === undefined
+    ? undefined
+    : splitSequences(batch.logWeights.map((sum, i) => sum / batch.lengths[i]!), sequencesPerRecord);
   return {
     records: {
       policyChosen: policy.chosen,
       lengthChosen: lengths.chosen,
       label: batch.labels,
+      ...(margins ? { margin: margins } : {}),
+      ...(logWeights?.rejected
+        ? { logWeightChosen: logWeights.chosen, logWeightRejected: logWeights.rejected }
+        : {}),
       ...(policy.rejected ? { policyRejected: policy.rejected, lengthRejected: lengths.rejected! } : {}),
       ...(reference ? { referenceChosen: reference.chosen } : {}),
       ...(reference?.rejected ? { referenceRejected: reference.rejected } : {}),
@@ -88,12 +99,20 @@ export function evaluateLoss(
 ): Evaluated {
   const columns = lossColumns(batch, options);
   if (typeof loss !== "function") return loss.evaluate(columns);
-  const { policyChosen, policyRejected, referenceChosen, referenceRejected, lengthChosen, lengthRejected } =
-    columns.records;
+  const {
+    policyChosen,
+    policyRejected,
+    referenceChosen,
+    referenceRejected,
+    lengthChosen,
+    lengthRejected,
+    margin,
+  } = columns.records;
   const result = loss({
     policy: { chosen: policyChosen!, rejected: policyRejected! },
     reference: { chosen: referenceChosen!, rejected: referenceRejected! },
     lengths: { chosen: lengthChosen!, rejected: lengthRejected! },
+    ...(margin ? { margins: margin } : {}),
   });
   checkLengths(result, { pairs: policyChosen!.length });
   return result;

@@ -15,11 +15,10 @@ export {
 } from "./checkpoint.ts";
 export {
   type LoraRunSettings,
+  type LossChanges,
   lossOf,
   type LossSettings,
-  type ReferenceSettings,
   type RunConfig,
-  strategyOf,
 } from "./config.ts";
 export {
   createEngine,
@@ -42,7 +41,7 @@ export {
   loadRunRecords,
   type RunRecords,
 } from "./load_records.ts";
-export { type LoopEvent, type LoopOptions, type RunState, trainSteps } from "./loop.ts";
+export { type LoopEvent, type LoopOptions, type RunState, startOfRun, trainSteps } from "./loop.ts";
 export {
   type BatchLogProbs,
   type Metrics,
@@ -64,6 +63,12 @@ export { loadAdapter, loadMerged, type LoraPlan, planLora } from "./lora.ts";
 export { type BatchPlan, type BatchPlanOptions, planBatches } from "./plan.ts";
 export { loadWeights, type PreparedRun, type PrepareOptions, prepareRun } from "./prepare.ts";
 export { completionExamples, pairExamples, type TrainingExample } from "./records.ts";
+export {
+  type CopySettings,
+  type ReferenceSettings,
+  strategyOf,
+  type UpdateSpan,
+} from "./reference_settings.ts";
 export { type RunEvent, type RunOptions, runTraining } from "./run.ts";
 export type { Sample } from "./samples.ts";
 export { learningRateAt, type ScheduleName, type ScheduleOptions } from "./schedule.ts";

@@ -2,6 +2,7 @@
 import { type CompiledLoss, compileLoss } from "../losses/compile.ts";
 import type { PreferenceLossFunction } from "../losses/batch.ts";
 import type { MismatchOptions } from "../data/mismatch.ts";
+import { epochLength } from "../data/position.ts";
 import type { Device } from "../kernels/device.ts";
 import { type ModelDirectory, openModelDirectory } from "../models/files/directory.ts";
 import type { ModelConfig } from "../models/config.ts";
@@ -10,9 +11,10 @@ import { checkTensors } from "../models/tensors.ts";
 import { modelParameters } from "../models/families/mod.ts";
 import type { ModelParameter } from "../models/parameters.ts";
 import { uploadDirectory } from "../models/weights.ts";
-import { countUpdates, referenceWarnings, updateAlphas } from "../reference/forecast.ts";
+import { describeUpdates, updateAlphas } from "../reference/forecast.ts";
 import type { ReferenceStrategy } from "../reference/strategy.ts";
-import { lossOf, type RunConfig, strategyOf } from "./config.ts";
+import { referenceWarnings } from "../reference/warnings.ts";
+import { lossOf, type RunConfig } from "./config.ts";
 import { createEngine, type Engine } from "./engine.ts";
 import { type LoadedModel, loadModel, withFullNames } from "./load.ts";
 import { type LoadedRecords, loadRunRecords, type RunRecords } from "./load_records.ts";
@@ -20,6 +22,8 @@ import { loadAdapter, type LoraPlan, planLora } from "./lora.ts";
 import { needsHost } from "./step.ts";
 import type { TrainingLoss } from "./metrics.ts";
 import { type BatchPlan, longestSequence, planBatches } from "./plan.ts";
+import { strategyOf } from "./reference_settings.ts";
+import { MEASURED_AFTER } from "./reference_update.ts";
 
 /** A run that is ready to start. */
 export interface PreparedRun {
@@ -39,8 +43,8 @@ export interface PreparedRun {
   readonly hasReference: boolean;
   /** When the reference moves. */
   readonly strategy: ReferenceStrategy;
-  /** How often it will. */
-  readonly referenceUpdates: number;
+  /** How often it will, in words. */
+  readonly referenceForecast: string;
   /** What is doubtful about the settings, one line each. */
   readonly warnings: readonly string[];
   /** Training records. */
@@ -86,6 +90,7 @@ export async function prepareRun(
     }
     const { records, heldOut } = await loadRunRecords(data, {
       wanted: kind,
+      needsMargins: typeof loss !== "function" && loss.needs.margins ? loss.name : null,
       tokenizer: model.tokenizer,
       seed: training.seed,
     });
@@ -109,7 +114,17 @@ export async function prepareRun(
     });
     const host = needsHost(loss, training.accumulate);
     const parameters = modelParameters(model.config);
-    const run = { totalSteps: training.steps };
+    const run = {
+      totalSteps: training.steps,
+      stepsPerEpoch: Math.max(
+        1,
+        Math.floor(
+          epochLength({ count: records.examples.length, mixture: records.mixture }) /
+            (training.batchSize * training.accumulate),
+        ),
+      ),
+      measuredAfter: MEASURED_AFTER,
+    };
     const lora = config.model.lora == null ? null : await planLora(config.model.lora, {
       parameters,
       alphas: hasReference ? updateAlphas(strategy, run) : [],
@@ -119,9 +134,13 @@ export async function prepareRun(
       ...(lora === null ? {} : { lora: lora.options }),
       loss: host ? null : loss as CompiledLoss,
       seeded: host,
+      logWeights: typeof loss !== "function" && loss.needs.logWeights,
+      tailWeight: typeof loss === "function" ? 1 : loss.tailWeight,
       sequencesPerRecord,
       reference: !hasReference
         ? "none"
+        : strategy.bias
+        ? "averaged"
         : (config.reference?.update ?? "frozen") === "frozen"
         ? "frozen"
         : "moving",
@@ -144,7 +163,7 @@ export async function prepareRun(
       sequencesPerRecord,
       hasReference,
       strategy,
-      referenceUpdates: hasReference ? countUpdates(strategy, run) : 0,
+      referenceForecast: hasReference ? describeUpdates(strategy, run) : "",
       warnings: [
         ...records.notes,
         ...(heldOut?.notes ?? []),

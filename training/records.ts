@@ -10,15 +10,18 @@ export interface TrainingExample extends PackedGroup {
   readonly file?: string;
   /** 1 for a desirable completion and for pairs, 0 for an undesirable one. */
   readonly label: number;
+  /** The margin of a pair whose record has one. */
+  readonly margin?: number;
 }
 
 /** Pairs: the chosen completion, then the rejected one. */
 export function pairExamples(pairs: readonly TokenizedPair[]): TrainingExample[] {
-  return pairs.map(({ line, prompt, chosen, rejected }) => ({
+  return pairs.map(({ line, prompt, chosen, rejected, margin }) => ({
     line,
     prompt,
     completions: [chosen, rejected],
     label: 1,
+    ...(margin === undefined ? {} : { margin }),
   }));
 }
 
@@ -30,6 +33,15 @@ export function completionExamples(completions: readonly TokenizedCompletion[]):
     completions: [completion],
     label: label === false ? 0 : 1,
   }));
+}
+
+/** What the data says of each record: its label and, if all have one, its margin. */
+export function recordMarks(
+  examples: readonly TrainingExample[],
+): { labels: Float32Array; margins?: Float32Array } {
+  const labels = Float32Array.from(examples, ({ label }) => label);
+  if (examples.some(({ margin }) => margin === undefined)) return { labels };
+  return { labels, margins: Float32Array.from(examples, ({ margin }) => margin!) };
 }
 
 /** Tokens of the first completion of each record, which token-wise losses divide by. */

@@ -1,7 +1,6 @@
 /**
  * A whole run: weights, steps, evaluations, checkpoints, the trained model. This module does file I/O and uses `Deno.*`.
  */
-import { startOfData } from "../data/position.ts";
 import { writeAdapterDirectory } from "../models/files/adapter_directory.ts";
 import { writeModelDirectory } from "../models/files/write_directory.ts";
 import { writeFileAtomic } from "../models/files/write_file.ts";
@@ -18,7 +17,7 @@ import {
 } from "./checkpoint.ts";
 import type { RunConfig } from "./config.ts";
 import { evaluate } from "./evaluate.ts";
-import { type RunState, trainSteps } from "./loop.ts";
+import { startOfRun, trainSteps } from "./loop.ts";
 import type { Metrics } from "./metrics.ts";
 import { openMetrics, type OutputDirectory } from "./output.ts";
 import { loadWeights, type PreparedRun } from "./prepare.ts";
@@ -62,7 +61,7 @@ export async function* runTraining(run: PreparedRun, options: RunOptions): Async
   const { engine, config } = run;
   const { output, resume } = options;
   const { training, data } = config;
-  const state: RunState = { step: 0, position: startOfData(), referenceUpdates: 0 };
+  const state = startOfRun();
   const identity = identityOf(config);
 
   await loadWeights(run);

@@ -35,9 +35,10 @@ export async function createSets(device: Device, options: EngineOptions): Promis
     base: lora === undefined ? null : await create("base", { layout: layoutOf(stored(model, lora.base)) }),
     policy: await create("policy", { gradients }),
     reference: await createReference(),
-    initial: reference !== "moving" || (lora !== undefined && !lora.continued)
+    initial: !isMoving(reference) || (lora !== undefined && !lora.continued)
       ? null
       : await create("initial reference"),
+    average: reference === "averaged" ? await create("reference average") : null,
     first: await create("first moments"),
     second: await create("second moments"),
   };
@@ -70,14 +71,19 @@ export function storedParameters(
   const reference = lora === undefined
     ? model
     : wholeParameters(adapterSpecs(lora.layout.weights, lora.snapshots));
-  const [policy, gradients, first, second, initial] = Array(5).fill(trained);
-  return { base: model, policy, reference, initial, gradients, first, second };
+  const [policy, gradients, first, second, initial, average] = Array(6).fill(trained);
+  return { base: model, policy, reference, initial, average, gradients, first, second };
+}
+
+/** Whether the reference follows the policy. */
+export function isMoving(reference: EngineOptions["reference"]): boolean {
+  return reference === "moving" || reference === "averaged";
 }
 
 /** The policies that there are to compare with. */
 export function comparedPolicies(reference: EngineOptions["reference"]): ("reference" | "initial")[] {
   if (reference === "none") return [];
-  return reference === "frozen" ? ["reference"] : ["reference", "initial"];
+  return isMoving(reference) ? ["reference", "initial"] : ["reference"];
 }
 
 /**

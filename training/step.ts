@@ -1,6 +1,7 @@
 /** One optimizer step: everything that is submitted for it. */
 import { fitShape } from "../data/buckets.ts";
 import { type BatchShape, measureGroups, type PackedGroup } from "../data/pack.ts";
+import type { DataPosition } from "../data/position.ts";
 import type { PendingRun, ProgramOutputs } from "../kernels/program.ts";
 import { checkLogProbs } from "./checks.ts";
 import type { Engine } from "./engine.ts";
@@ -8,7 +9,8 @@ import { joinBatches, takeLogProbs } from "./join.ts";
 import type { LoopOptions } from "./loop_options.ts";
 import { type BatchLogProbs, evaluateLoss, type TrainingLoss } from "./metrics.ts";
 import { mismatchedGroups } from "./plan.ts";
-import { chosenTokens, microBatches, type TrainingExample } from "./records.ts";
+import { chosenTokens, microBatches, recordMarks, type TrainingExample } from "./records.ts";
+import { type ReferenceUpdate, updateReference } from "./reference_update.ts";
 import { learningRateAt } from "./schedule.ts";
 
 /** A step that was submitted and whose results are still to be read. */
@@ -17,10 +19,7 @@ export interface PendingStep {
   examples: readonly TrainingExample[];
   epoch: number;
   learningRate: number;
-  alpha: number;
-  referenceUpdates: number;
-  /** The share of the reference that stands for snapshots given up; absent where it isn't made of any. */
-  truncation: number | undefined;
+  reference: ReferenceUpdate;
   measuresInitial: boolean;
   micro: { run: PendingRun; records: number; lengths: Float32Array }[];
   mismatched: { run: PendingRun; records: number }[];
@@ -29,12 +28,19 @@ export interface PendingStep {
   loss: number | undefined;
 }
 
-/** Submits all of one step's work and moves the state on; waits only where a host loss has to see log-probs first. */
+/**
+ * Submits all of one step's work and moves the state on, to where the next batch starts; waits only where a host loss has
+ * to see log-probs first.
+ */
 export async function submitStep(
   engine: Engine,
-  { options, examples }: { options: LoopOptions; examples: readonly TrainingExample[] },
+  { options, examples, next }: {
+    options: LoopOptions;
+    examples: readonly TrainingExample[];
+    next: DataPosition;
+  },
 ): Promise<PendingStep> {
-  const { state, schedule, strategy, steps, plan, batchSize, loss, initialEvery, accumulate } = options;
+  const { state, schedule, plan, batchSize, loss, initialEvery, accumulate } = options;
   const step = state.step + 1;
   const shares = { stepRecords: examples.length, stepTokens: chosenTokens(examples) };
   const packed = microBatches(examples, batchSize).map((micro) => ({
@@ -59,26 +65,27 @@ export async function submitStep(
     : undefined;
   const runs = onHost?.runs ??
     packed.map(({ batch, shape, examples }) => {
-      const labels = Float32Array.from(examples, ({ label }) => label);
-      return engine.accumulate(batch, { labels, shape, records: examples.length, measureInitial, ...shares });
+      const { labels, margins } = recordMarks(examples);
+      return engine.accumulate(batch, {
+        labels: typeof loss !== "function" && loss.needs.margins ? margins! : labels,
+        shape,
+        records: examples.length,
+        measureInitial,
+        ...shares,
+      });
     });
   const learningRate = learningRateAt(step, schedule);
-  const update = engine.update({ learningRate, step });
-  const alpha = strategy({ step, totalSteps: steps, epoch: state.position.epoch });
-  const referenceUpdates = state.referenceUpdates;
-  if (alpha > 0) {
-    engine.moveReference(alpha);
-    state.referenceUpdates++;
-  }
+  const update = engine.update({ learningRate, step: ++state.optimizerSteps });
+  const reference = updateReference(engine, { ...options, step, next });
+  const { epoch } = state.position;
   state.step = step;
+  state.position = next;
   return {
     step,
     examples,
-    epoch: state.position.epoch,
+    epoch,
     learningRate,
-    alpha,
-    referenceUpdates: alpha > 0 ? referenceUpdates + 1 : referenceUpdates,
-    truncation: engine.snapshots?.lost,
+    reference,
     measuresInitial,
     micro: packed.map(({ batch, examples }, i) => ({
       run: runs[i]!,
@@ -93,11 +100,12 @@ export async function submitStep(
 
 /**
  * Whether the loss has to be computed on the host between the forward and the backward pass: a user's own always, and
- * one with statistics over the whole batch if that comes in several micro-batches.
+ * one that looks at the whole batch, through statistics or ranks, if that comes in several micro-batches.
  */
 export function needsHost(loss: TrainingLoss, accumulate: number): boolean {
   if (typeof loss === "function") return true;
-  return accumulate > 1 && loss.statistics.some(({ source }) => source === "records");
+  const looksAround = loss.matchings > 0 || loss.statistics.some(({ source }) => source === "records");
+  return accumulate > 1 && looksAround;
 }
 
 function pack(engine: Engine, groups: readonly PackedGroup[], shapes: readonly BatchShape[]) {
@@ -124,7 +132,7 @@ async function accumulateOnHost(
     parts.push({
       ...takeLogProbs(compared[i]!, examples.length * sequencesPerRecord),
       lengths: batch.lengths.subarray(0, examples.length * sequencesPerRecord),
-      labels: Float32Array.from(examples, ({ label }) => label),
+      ...recordMarks(examples),
     });
   }
   const whole = joinBatches(parts);

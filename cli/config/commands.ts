@@ -5,7 +5,8 @@
  */
 import * as v from "valibot";
 import type { CamelKeys } from "./case.ts";
-import { lossSection, referenceSection } from "./loss_keys.ts";
+import { lossSection } from "./loss_keys.ts";
+import { referenceSection } from "./reference_keys.ts";
 import {
   answersOutputSection,
   batchSize,

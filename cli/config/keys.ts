@@ -60,7 +60,10 @@ export function key<T>(doc: string, kind: Kind<T>, ...value: [] | [T]): v.Generi
   return value.length === 0 ? schema : v.optional(schema, value[0] as T);
 }
 
-/** Makes a key that may be left out, whose default is worked out from other keys as `defaultNote` says. */
+/**
+ * Makes a key that may be left out and then has no value; `defaultNote` says what that means, or from which
+ * keys the default is worked out.
+ */
 export function derivedKey<T>(
   doc: string,
   kind: Kind<T>,

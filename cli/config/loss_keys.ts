@@ -1,10 +1,10 @@
 /**
- * The `loss` and `reference` sections, whose keys depend on the type of the loss and of the update.
+ * The `loss` section, whose keys depend on the type of the loss.
  *
  * @module
  */
 import * as v from "valibot";
-import { choice, key, number, orNull, switchedOn, text, wholeNumber } from "./keys.ts";
+import { choice, derivedKey, key, number, switchedOn } from "./keys.ts";
 import { typeName } from "./tree.ts";
 
 const TYPE_DOC = "The loss to minimize; a list of losses, each with a weight, minimizes their weighted sum.";
@@ -19,6 +19,54 @@ const labelSmoothing = key(LABEL_SMOOTHING_DOC, number({ min: 0, below: 0.5 }), 
 
 const someLabelSmoothing = number({ above: 0, below: 0.5 });
 
+const divergences = {
+  divergence: derivedKey(
+    "The divergence that holds the policy to the reference; alpha takes divergence_alpha.",
+    choice(["reverse_kl", "forward_kl", "jensen_shannon", "alpha"]),
+    "reverse_kl",
+  ),
+  divergence_alpha: derivedKey(
+    "The alpha of divergence: alpha; 0 is forward_kl, and towards 1 it becomes reverse_kl.",
+    number(),
+    "none",
+  ),
+};
+
+const hypo = {
+  hypo: derivedKey(
+    "Whether the reference counts only where it prefers the chosen completion (HyPO).",
+    switchedOn(),
+    "false",
+  ),
+};
+
+const normalized = {
+  normalize_lengths: derivedKey(
+    "Whether log-probs are averaged over a completion's tokens; beta then has to be larger, 2 to 10.",
+    switchedOn(),
+    "false",
+  ),
+};
+
+const desensitized = {
+  ld_alpha: derivedKey(
+    "What tokens beyond the length of a pair's shorter completion count (LD-DPO); 0.5 is usual.",
+    number({ min: 0, below: 1 }),
+    "1",
+  ),
+};
+
+const weighed = {
+  wpo: derivedKey(
+    "Whether a pair counts by how likely it is for the policy itself (WPO).",
+    switchedOn(),
+    "false",
+  ),
+};
+
+// What most losses of sums over a completion's tokens can be told.
+const ofSums = { ...normalized, ...desensitized, ...weighed };
+
 // The key that tells a loss's type, which has one value.
 function named<const T extends string>(type: T) {
   return key(TYPE_DOC, choice([type]));
@@ -31,6 +79,9 @@ function terms<const E extends v.ObjectEntries>(shared: E) {
       type: key(TYPE_DOC, choice(["dpo"]), "dpo"),
       beta,
       label_smoothing: labelSmoothing,
+      ...divergences,
+      ...hypo,
+      ...ofSums,
       ...shared,
     }),
     v.object({
@@ -41,6 +92,10 @@ function terms<const E extends v.ObjectEntries>(shared: E) {
           "their mean (IPO's authors); the two are different losses, so neither is the default.",
         choice(["sum", "mean"]),
       ),
+      ...divergences,
+      ...hypo,
+      ...desensitized,
+      ...weighed,
       ...shared,
     }),
     v.object({
@@ -59,6 +114,7 @@ function terms<const E extends v.ObjectEntries>(shared: E) {
         switchedOn(),
         true,
       ),
+      ...ofSums,
       ...shared,
     }),
     v.object({ type: named("sft"), ...shared }),
@@ -66,20 +122,26 @@ function terms<const E extends v.ObjectEntries>(shared: E) {
       type: named("robust"),
       beta,
       label_smoothing: key(LABEL_SMOOTHING_DOC, someLabelSmoothing),
+      ...divergences,
+      ...hypo,
+      ...ofSums,
       ...shared,
     }),
-    v.object({ type: named("hinge"), beta, ...shared }),
+    v.object({ type: named("hinge"), beta, ...divergences, ...hypo, ...ofSums, ...shared }),
     v.object({
       type: named("exo_pair"),
       beta,
       label_smoothing: key(LABEL_SMOOTHING_DOC, someLabelSmoothing, 1e-3),
+      ...divergences,
+      ...hypo,
+      ...ofSums,
       ...shared,
     }),
-    v.object({ type: named("nca_pair"), beta, ...shared }),
-    v.object({ type: named("bco_pair"), beta, ...shared }),
-    v.object({ type: named("sppo_hard"), beta, ...shared }),
-    v.object({ type: named("apo_zero"), beta, ...shared }),
-    v.object({ type: named("apo_down"), beta, ...shared }),
+    v.object({ type: named("nca_pair"), beta, ...divergences, ...ofSums, ...shared }),
+    v.object({ type: named("bco_pair"), beta, ...divergences, ...ofSums, ...shared }),
+    v.object({ type: named("sppo_hard"), beta, ...divergences, ...ofSums, ...shared }),
+    v.object({ type: named("apo_zero"), beta, ...ofSums, ...shared }),
+    v.object({ type: named("apo_down"), beta, ...divergences, ...ofSums, ...shared }),
     v.object({
       type: named("discopop"),
       beta,
@@ -88,9 +150,18 @@ function terms<const E extends v.ObjectEntries>(shared: E) {
         number({ above: 0, max: 1 }),
         0.05,
       ),
+      ...divergences,
+      ...hypo,
+      ...ofSums,
       ...shared,
     }),
-    v.object({ type: named("sigmoid_norm"), beta: key(BETA_DOC, number({ above: 0 }), 5), ...shared }),
+    v.object({
+      type: named("sigmoid_norm"),
+      beta: key(BETA_DOC, number({ above: 0 }), 5),
+      ...divergences,
+      ...weighed,
+      ...shared,
+    }),
     v.object({
       type: named("dpop"),
       beta,
@@ -99,13 +170,16 @@ function terms<const E extends v.ObjectEntries>(shared: E) {
         number({ above: 0 }),
         50,
       ),
+      ...divergences,
+      ...ofSums,
       ...shared,
     }),
-    v.object({ type: named("cal_dpo"), beta, ...shared }),
+    v.object({ type: named("cal_dpo"), beta, ...divergences, ...ofSums, ...shared }),
     v.object({
       type: named("simpo"),
       beta: key("The factor between a completion's mean log-prob and its reward.", number({ above: 0 }), 2),
       gamma: key("The margin between the rewards that a pair should exceed.", number({ min: 0 }), 1),
+      ...weighed,
       ...shared,
     }),
     v.object({
@@ -119,6 +193,34 @@ function terms<const E extends v.ObjectEntries>(shared: E) {
       beta: key("The weight of the odds ratio beside the cross-entropy.", number({ above: 0 }), 0.1),
       ...shared,
     }),
+    v.object({ type: named("margin"), beta, ...divergences, ...hypo, ...ofSums, ...shared }),
+    v.object({
+      type: named("aot"),
+      beta,
+      label_smoothing: labelSmoothing,
+      ...hypo,
+      ...normalized,
+      ...desensitized,
+      ...shared,
+    }),
+    v.object({
+      type: named("aot_unpaired"),
+      beta,
+      label_smoothing: labelSmoothing,
+      ...normalized,
+      ...desensitized,
+      ...shared,
+    }),
+    v.object({
+      type: named("rpo"),
+      beta,
+      label_smoothing: labelSmoothing,
+      alpha: key("The weight of the chosen completions' cross-entropy.", number({ above: 0 }), 1),
+      ...divergences,
+      ...hypo,
+      ...shared,
+    }),
+    v.object({ type: named("mpo"), beta, ...divergences, ...shared }),
   ] as const;
   const names = types.map(({ entries }) => typeName(entries, "type"));
   return v.variant("type", types, `is not ${choice(names).wants}`);
@@ -133,30 +235,3 @@ const lossList = v.pipe(
 
 /** One loss or a list of losses with weights; read as a list either way. */
 export const lossSection = v.lazy((value) => Array.isArray(value) ? lossList : singleLoss);
-
-const UPDATE_DOC =
-  "How the reference follows the policy: soft mixes the policy in, hard copies it, frozen leaves it alone.";
-
-const every = key(
-  "Optimizer steps between two updates of the reference; 3 to 8 updates in a run work well.",
-  wholeNumber({ min: 1 }),
-  64,
-);
-
-const path = key(
-  "Directory of the model that the reference starts from; null starts from the policy.",
-  orNull(text("a path")),
-  null,
-);
-
-/** What the policy is compared with, and how that moves. */
-export const referenceSection = v.variant("update", [
-  v.object({
-    update: key(UPDATE_DOC, choice(["soft"]), "soft"),
-    alpha: key("The share of the policy that an update mixes in.", number({ above: 0, max: 1 }), 0.6),
-    every,
-    path,
-  }),
-  v.object({ update: key(UPDATE_DOC, choice(["hard"])), every, path }),
-  v.object({ update: key(UPDATE_DOC, choice(["frozen"])), path }),
-], "is not frozen, soft or hard");

@@ -3,7 +3,10 @@
  *
  * @module
  */
+import { lossOf } from "../../training/config.ts";
 import type { GenerateConfig, InspectConfig, LossTerm, SftConfig, TrainConfig } from "./commands.ts";
+import { isMapping } from "./tree.ts";
+import { referenceRules } from "./reference_rules.ts";
 
 /** A condition on several keys: `check` sees only configurations in which the keys it `reads` are valid. */
 export interface Rule<C> {
@@ -62,24 +65,32 @@ const greedyRule: Rule<{ generation: { temperature: number; topK: number | null;
 
 const lossRules: Rule<TrainConfig>[] = [
   {
-    reads: ["reference.update", "reference.alpha", "reference.every"],
-    about: "reference.every",
-    check: ({ reference }) =>
-      reference.update !== "frozen" && reference.every === 1 &&
-        (reference.update === "hard" || reference.alpha === 1)
-        ? `1${
-          reference.update === "soft" ? " with alpha 1" : ""
-        } copies the policy after every step: the margins stay 0 ` +
-          "and nothing regularizes; raise it"
-        : undefined,
-  },
-  {
     reads: ["loss", "training.batch_size", "training.accumulate"],
     about: "training.batch_size",
     check: ({ loss, training }) =>
       hasLoss(loss, "kto") && training.batchSize * training.accumulate === 1
         ? "1 is too small for kto, whose KL term needs a prompt with another record's completion; take at least 2"
         : undefined,
+  },
+  {
+    reads: ["loss", "training.batch_size", "training.accumulate"],
+    about: "training.batch_size",
+    check: ({ loss, training }) =>
+      (hasLoss(loss, "aot") || hasLoss(loss, "aot_unpaired")) &&
+        training.batchSize * training.accumulate === 1
+        ? "1 leaves aot nothing to sort; take at least 2, or loss dpo"
+        : undefined,
+  },
+  {
+    reads: ["loss"],
+    about: "loss",
+    check: ({ loss }) => {
+      try {
+        lossOf({ loss });
+      } catch (error) {
+        return `can't be made: ${(error as Error).message}`;
+      }
+    },
   },
   {
     reads: ["loss"],
@@ -141,6 +152,13 @@ const sftLoraRule: Rule<SftConfig> = {
       : "would be ignored: sft compares with no reference; train does",
 };
 
+/** Whether a reference stays, or becomes the policy whenever it moves. */
+function movesWhole(reference: TrainConfig["reference"]): boolean {
+  const { update } = reference;
+  if (update === "frozen" || update === "hard") return true;
+  return "alpha" in reference && reference.alpha === 1;
+}
+
 const referenceOfAdapterRules: Rule<TrainConfig>[] = [
   {
     reads: ["model.lora", "reference.path"],
@@ -151,11 +169,20 @@ const referenceOfAdapterRules: Rule<TrainConfig>[] = [
         : undefined,
   },
   {
-    reads: ["model.lora", "reference.update"],
+    reads: ["model.lora", "reference"],
     about: "model.lora.snapshots",
+    check: ({ model: { lora }, reference }) =>
+      lora?.snapshots !== undefined && movesWhole(reference)
+        ? `would be ignored by reference.update: ${reference.update}, which needs one at most; leave it out`
+        : undefined,
+  },
+  {
+    reads: ["model.lora", "reference.update"],
+    about: "reference.update",
     check: ({ model: { lora }, reference: { update } }) =>
-      lora?.snapshots !== undefined && (update === "frozen" || update === "hard")
-        ? `would be ignored by reference.update: ${update}, which needs one at most; leave it out`
+      lora != null && update === "bema"
+        ? "bema is an average of weights, and the average of adapters is not that of their products; take soft, or leave " +
+          "model.lora out"
         : undefined,
   },
 ];
@@ -183,7 +210,15 @@ const answerNameRule: Rule<GenerateConfig> = {
 
 /** The rules of each command. */
 export const RULES = {
-  train: [...runRules, ...loraRules, promptLengthRule, greedyRule, ...lossRules, ...referenceOfAdapterRules],
+  train: [
+    ...runRules,
+    ...loraRules,
+    promptLengthRule,
+    greedyRule,
+    ...lossRules,
+    ...referenceRules,
+    ...referenceOfAdapterRules,
+  ],
   sft: [...runRules, ...loraRules, sftLoraRule, promptLengthRule, greedyRule],
   inspect: [
     ...runRules,
@@ -208,6 +243,22 @@ const WITHOUT_REFERENCE: readonly LossTerm["type"][] = ["sft", "orpo", "simpo", 
 function comparesWithNone(loss: readonly LossTerm[]): boolean {
   return loss.every(({ type }) => WITHOUT_REFERENCE.includes(type)) &&
     loss.some(({ type }) => type !== "sft");
+}
+
+/**
+ * Gives a configuration of a loss that compares with no reference the update that says so, unless it says
+ * something of updates itself: `value` is what was given, with sections as mappings.
+ */
+export function freezeUnusedReference(value: unknown): unknown {
+  if (!isMapping(value)) return value;
+  const { loss, reference } = value;
+  const terms: unknown[] = Array.isArray(loss) ? loss : [loss];
+  const unused = terms.every((term) =>
+    isMapping(term) && (WITHOUT_REFERENCE as readonly unknown[]).includes(term.type)
+  );
+  if (!unused || !isMapping(reference)) return value;
+  if (["update", "alpha", "every"].some((key) => key in reference)) return value;
+  return { ...value, reference: { ...reference, update: "frozen" } };
 }
 
 function typesOf(loss: readonly LossTerm[]): string {

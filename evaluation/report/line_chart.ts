@@ -23,6 +23,8 @@ export interface ChartOptions {
   values: readonly number[];
   /** Steps to mark with a vertical rule. */
   rules: readonly number[];
+  /** Values to mark with a horizontal line. */
+  levels?: readonly number[];
 }
 
 // The drawing's own units, which are close to CSS pixels on a wide screen; on a phone the style sheet enlarges the text.
@@ -34,7 +36,10 @@ const TOP = 10;
 const BOTTOM = 210;
 
 /** Draws curves over optimizer steps as an SVG element whose colours come from the page's style sheet. */
-export function lineChart(lines: readonly Line[], { label, steps, values, rules }: ChartOptions): string {
+export function lineChart(
+  lines: readonly Line[],
+  { label, steps, values, rules, levels = [] }: ChartOptions,
+): string {
   const x = scaleLinear([steps[0], Math.max(steps[1], steps[0] + 1)], [LEFT, RIGHT]);
   const y = scaleLinear(spread(values), [BOTTOM, TOP]).nice(8);
   const xTicks = x.ticks(5).filter(Number.isInteger);
@@ -63,6 +68,11 @@ export function lineChart(lines: readonly Line[], { label, steps, values, rules 
     ...xTicks.map((tick) =>
       `<text class="x" x="${x(tick).toFixed(1)}" y="${BOTTOM + 19}">${xText(tick)}</text>`
     ),
+    levels.length
+      ? `<path class="level" d="${
+        levels.map((level) => `M${LEFT},${y(level).toFixed(1)}H${RIGHT}`).join("")
+      }"/>`
+      : "",
     ...lines.map(draw),
     "</svg>",
   ].join("");

@@ -10,6 +10,8 @@ export interface FigureContext {
   rows: readonly MetricRow[];
   /** Steps to mark because the reference moved after them. */
   rules: readonly number[];
+  /** Values to mark where the metric of that name is drawn. */
+  bounds: Readonly<Record<string, number>>;
 }
 
 const MOST_POINTS = 400;
@@ -23,12 +25,12 @@ const LARGEST_RATIO = 12;
 
 /** Renders one figure; empty if it has no data. */
 export function renderFigure(figure: Figure, context: FigureContext): string {
-  return render(figure, { ...context, values: valuesOf(figure, context.rows) });
+  return render(figure, { ...context, values: valuesOf(figure, context) });
 }
 
 /** Renders two figures to compare, and says whether they have the same scale; leaves out what has no data. */
 export function renderComparison([first, second]: Comparison, context: FigureContext): string {
-  const [a, b] = [valuesOf(first, context.rows), valuesOf(second, context.rows)];
+  const [a, b] = [valuesOf(first, context), valuesOf(second, context)];
   if (a.length === 0 || b.length === 0) return renderFigure(first, context) + renderFigure(second, context);
   const [small, large] = [extentOf(a), extentOf(b)].sort((x, y) => x - y) as [number, number];
   const oneScale = large <= small * LARGEST_RATIO;
@@ -45,7 +47,7 @@ export function renderComparison([first, second]: Comparison, context: FigureCon
 /** Draws a figure whose vertical axis covers `values`. */
 function render(
   figure: Figure,
-  { rows, rules, values }: FigureContext & { values: readonly number[] },
+  { rows, rules, bounds, values }: FigureContext & { values: readonly number[] },
 ): string {
   const drawn = figure.curves
     .map((curve) => drawCurve(curve, { rows, rules }))
@@ -56,27 +58,37 @@ function render(
     steps: [rows[0]!.step, rows.at(-1)!.step],
     values,
     rules,
+    levels: boundsOf(figure, bounds),
   });
-  const legend = drawn.map(({ legendEntry }) => legendEntry).join("");
+  const legend = drawn.map(({ legendEntry }) => legendEntry).join("") +
+    boundsOf(figure, bounds).map((bound) =>
+      `<li>${swatchOf("level")}update beyond <b>${formatNumber(bound)}</b></li>`
+    ).join("");
   return `<figure><h3>${escapeHtml(figure.title)}</h3><ul class="legend">${legend}</ul>${chart}` +
     `<figcaption>${escapeHtml(figure.reading)}</figcaption></figure>\n`;
 }
 
 /** Makes the lines of one curve, none if it has no data, and its entry in the legend with the latest value. */
-function drawCurve(curve: Curve, { rows, rules }: FigureContext): { lines: Line[]; legendEntry: string } {
+function drawCurve(
+  curve: Curve,
+  { rows, rules }: Omit<FigureContext, "bounds">,
+): { lines: Line[]; legendEntry: string } {
   const points = pointsOf(rows, curve.metric);
   const lines = curve.heldOut ? dotted(points, curve) : averaged(points, { curve, rules });
   const last = lines.at(-1)?.points.at(-1)?.[1];
   if (last === undefined) return { lines: [], legendEntry: "" };
-  const swatch = `<svg viewBox="0 0 28 12" aria-hidden="true"><path class="${
-    classOf(curve)
-  }" d="M2,6H26"/></svg>`;
   const notFinite = countNotFinite(rows, curve.metric);
   const warning = notFinite > 0 ? ` (not finite in ${notFinite} of the steps)` : "";
   return {
     lines,
-    legendEntry: `<li>${swatch}${escapeHtml(curve.label)} <b>${formatNumber(last)}</b>${warning}</li>`,
+    legendEntry: `<li>${swatchOf(classOf(curve))}${escapeHtml(curve.label)} <b>${
+      formatNumber(last)
+    }</b>${warning}</li>`,
   };
+}
+
+function swatchOf(className: string): string {
+  return `<svg viewBox="0 0 28 12" aria-hidden="true"><path class="${className}" d="M2,6H26"/></svg>`;
 }
 
 function dotted(points: Point[], curve: Curve): Line[] {
@@ -109,7 +121,12 @@ function classOf({ tone, heldOut }: Curve): string {
   return heldOut ? `${tone} heldOut` : tone;
 }
 
-function valuesOf(figure: Figure, rows: readonly MetricRow[]): number[] {
+/** What the vertical axis has to reach; nothing for a figure without data. */
+function valuesOf(figure: Figure, { rows, bounds }: FigureContext): number[] {
   const measured = figure.curves.flatMap(({ metric }) => pointsOf(rows, metric).map(([, value]) => value));
-  return measured.length === 0 ? [] : [...measured, ...figure.reach ?? []];
+  return measured.length === 0 ? [] : [...measured, ...figure.reach ?? [], ...boundsOf(figure, bounds)];
+}
+
+function boundsOf({ curves }: Figure, bounds: FigureContext["bounds"]): number[] {
+  return curves.flatMap(({ metric }) => bounds[metric] ?? []);
 }

@@ -39,6 +39,7 @@ path { fill: none; stroke: var(--tone); stroke-width: 2; stroke-linejoin: round;
 .grid { --tone: var(--grid); stroke-width: 1; }
 .zero { --tone: var(--soft); stroke-width: 1; }
 .rule { --tone: var(--soft); stroke-width: 1; stroke-dasharray: 2 4; opacity: 0.45; }
+.level { --tone: var(--soft); stroke-width: 1.5; stroke-dasharray: 8 4; }
 .raw { stroke-width: 1; opacity: 0.35; }
 .heldOut { stroke-dasharray: 5 4; }
 .dots { stroke-width: 6; stroke-dasharray: none; }

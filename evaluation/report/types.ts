@@ -27,6 +27,8 @@ export interface Report {
   samples?: readonly Sample[];
   /** What to know at a glance, as pairs of label and value; none by default. */
   summary?: readonly (readonly [label: string, value: string])[];
+  /** Values to mark with a horizontal line where the metric of that name is drawn; none by default. */
+  bounds?: Readonly<Record<string, number>>;
   /** The optimizer steps after which the reference moved, in order; none by default. */
   referenceUpdates?: readonly number[];
 }

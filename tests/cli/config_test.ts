@@ -69,8 +69,15 @@ const lossDefaults = {
   simpo: { beta: 2, gamma: 1 },
   cpo: { beta: 0.1, labelSmoothing: 0 },
   orpo: { beta: 0.1 },
+  margin: { beta: 0.05 },
+  aot: { beta: 0.05, labelSmoothing: 0 },
+  aot_unpaired: { beta: 0.05, labelSmoothing: 0 },
+  rpo: { beta: 0.05, labelSmoothing: 0, alpha: 1 },
+  mpo: { beta: 0.05 },
 };
 const lossTypes = Object.keys(lossDefaults) as (keyof typeof lossDefaults)[];
+/** A loss over the same kind of records, for lists. */
+const partnerOf = (type: string) => type === "kto" ? "kto" : "dpo";
 const requiredKeys: Record<string, string> = { ipo: ", average: sum", robust: ", label_smoothing: 0.2" };
 
 Deno.test("parseConfig fills in every default of train", () => {
@@ -90,7 +97,7 @@ Deno.test("parseConfig fills in every default of train", () => {
       shuffle: true,
     },
     loss: [{ type: "dpo", beta: 0.05, labelSmoothing: 0, weight: 1 }],
-    reference: { update: "soft", alpha: 0.6, every: 64, path: null },
+    reference: { update: "soft", alpha: 0.6, every: 64, path: null, after: 0, until: null },
     training: {
       steps: 500,
       batchSize: 8,
@@ -134,7 +141,14 @@ output:     { directory: runs/hh, save_every: 0 }
   });
   assertEquals(config.data.train, ["a.jsonl", "b.jsonl"]);
   assertEquals(config.loss, [{ type: "ipo", beta: 0.1, average: "mean", weight: 1 }]);
-  assertEquals(config.reference, { update: "hard", every: 128, path: "./base" });
+  assertEquals(config.reference, {
+    update: "hard",
+    every: 128,
+    path: "./base",
+    resetOptimizer: false,
+    after: 0,
+    until: null,
+  });
   assertEquals(config.training.adamBetas, [0.8, 0.99]);
   assertEquals(config.training.maxGradNorm, null);
   assertEquals(config.training.warmup, 100);
@@ -143,7 +157,7 @@ output:     { directory: runs/hh, save_every: 0 }
 Deno.test("parseConfig fills in every default of each loss, and stringifyConfig writes them all", () => {
   for (const type of lossTypes) {
     const term = `{ type: ${type}${requiredKeys[type] ?? ""} }`;
-    const config = train(`loss: [${term}, { type: dpo, weight: 2 }]\n`);
+    const config = train(`loss: [${term}, { type: ${partnerOf(type)}, weight: 2 }]\n`);
     assertEquals<unknown>(config.loss[0], { type, ...lossDefaults[type], weight: 1 });
     assertEquals(parseConfig("train", { yaml: stringifyConfig(config) }), config);
   }
@@ -163,7 +177,8 @@ Deno.test("parseConfig refuses a reference that the loss would ignore, for exact
       } }\nreference: { update: hard, every: 8, path: ./base }\n`,
     );
   for (const type of lossTypes.filter((type) => type !== "sft")) {
-    const [loss] = train(`loss: [{ type: ${type}${requiredKeys[type] ?? ""} }, { type: dpo }]\n`).loss;
+    const [loss] =
+      train(`loss: [{ type: ${type}${requiredKeys[type] ?? ""} }, { type: ${partnerOf(type)} }]\n`).loss;
     const { needs } = compileLoss(lossOf({ loss: [loss!] }));
     const why = `would be ignored by ${type}, which compares with no reference`;
     assertEquals(
@@ -178,10 +193,78 @@ Deno.test("parseConfig refuses a reference that the loss would ignore, for exact
     trainProblemsOrNone("loss: [{ type: orpo }, { type: sft }]\nreference: { update: frozen }\n"),
     [],
   );
-  assertEquals(trainProblems("loss: [{ type: orpo }, { type: sft }]\n"), [
-    "reference.update: soft would be ignored by orpo + sft, which compares with no reference; set it to frozen",
-  ]);
   assertEquals(trainProblemsOrNone("loss: [{ type: orpo }, { type: dpo }]\n"), []);
+});
+
+Deno.test("parseConfig freezes the reference of losses that have none, unless something is said of its updates", () => {
+  for (
+    const loss of ["{ type: simpo }", "{ type: orpo }", "{ type: cpo }", "[{ type: orpo }, { type: sft }]"]
+  ) {
+    const config = train(`loss: ${loss}\n`);
+    assertEquals(config.reference, { update: "frozen", path: null });
+    assertEquals(parseConfig("train", { yaml: stringifyConfig(config) }), config);
+  }
+  assertEquals(train("loss: [{ type: orpo }, { type: dpo }]\n").reference.update, "soft");
+  for (const given of ["alpha: 0.5", "every: 8", "update: soft"]) {
+    assertEquals(
+      trainProblems(`loss: { type: simpo }\nreference: { ${given} }\n`)[0]?.split(", which")[0],
+      [
+        "reference.update: soft would be ignored by simpo",
+      ][0],
+    );
+  }
+});
+
+Deno.test("parseConfig takes what can be changed about a loss, and writes only what was given", () => {
+  const changes =
+    "hypo: true, normalize_lengths: true, ld_alpha: 0.5, wpo: true, divergence: alpha, divergence_alpha: 0.5";
+  const config = train(`loss: { type: dpo, wpo: true, ld_alpha: 0.25 }\n`);
+  assertEquals(config.loss, [{
+    type: "dpo",
+    beta: 0.05,
+    labelSmoothing: 0,
+    wpo: true,
+    ldAlpha: 0.25,
+    weight: 1,
+  }]);
+  assertEquals(parseConfig("train", { yaml: stringifyConfig(config) }), config);
+  const none = trainProblems(`loss: { type: kto, ${changes} }\n`);
+  assertEquals(none.map((line) => line.split(":")[0]), [
+    "loss.hypo",
+    "loss.normalize_lengths",
+    "loss.ld_alpha",
+    "loss.wpo",
+    "loss.divergence",
+    "loss.divergence_alpha",
+  ]);
+});
+
+Deno.test("parseConfig refuses changes that don't fit the loss or each other, by name", () => {
+  const problem = (loss: string) => trainProblems(`loss: ${loss}\n`).join();
+  assertStringIncludes(problem("{ type: dpo, divergence: alpha }"), "needs a number, divergence_alpha");
+  assertStringIncludes(
+    problem("{ type: dpo, divergence_alpha: 0.5 }"),
+    "would be ignored by divergence reverse_kl",
+  );
+  assertStringIncludes(problem("{ type: dpo, divergence: alpha, divergence_alpha: 1 }"), "within 0.01 of 1");
+  assertStringIncludes(problem("{ type: dpo, hypo: true, divergence: forward_kl }"), "hypo: dpo reads more");
+  assertStringIncludes(
+    problem("{ type: ipo, average: mean, ld_alpha: 0.5 }"),
+    "ldDpo: ipo divides by lengths",
+  );
+  assertStringIncludes(problem("[{ type: dpo, ld_alpha: 0.5 }, { type: sft }]"), "combine: ld dpo and sft");
+  assertStringIncludes(problem("{ type: dpo, ld_alpha: 1 }"), "loss.ld_alpha: 1 is not a number");
+});
+
+Deno.test("parseConfig refuses to sort a batch of one", () => {
+  const one = "training: { batch_size: 1, accumulate: 1 }\n";
+  for (const type of ["aot", "aot_unpaired"]) {
+    assertStringIncludes(
+      trainProblems(`loss: { type: ${type} }\n${one}`).join(),
+      "leaves aot nothing to sort",
+    );
+  }
+  train(`loss: { type: aot }\ntraining: { batch_size: 1, accumulate: 2 }\n`);
 });
 
 Deno.test("parseConfig takes a list of losses with weights", () => {
@@ -354,19 +437,20 @@ Deno.test("parseConfig names the flag, not a hidden line, of a section that a fl
 });
 
 Deno.test("parseConfig suggests the section that has a key", () => {
-  assertEquals(trainProblems("training: { alpha: 0.5, learningRate: 1 }\nbeta: 3\n"), [
+  assertEquals(trainProblems("training: { every: 5, learningRate: 1 }\nbeta: 3\n"), [
     "beta: unknown key; did you mean loss.beta? (line 5)",
-    "training.alpha: unknown key; did you mean reference.alpha? (line 4)",
+    "training.every: unknown key; did you mean reference.every? (line 4)",
     "training.learningRate: unknown key; did you mean training.learning_rate? (line 4)",
   ]);
 });
 
 const typesWithBeta = "dpo, ipo, kto, kto_paired, robust, hinge, exo_pair, nca_pair, bco_pair, sppo_hard, " +
-  "apo_zero, apo_down, discopop, sigmoid_norm, dpop, cal_dpo, simpo, cpo, orpo";
+  "apo_zero, apo_down, discopop, sigmoid_norm, dpop, cal_dpo, simpo, cpo, orpo, margin, aot, aot_unpaired, rpo, mpo";
+const typesWithSmoothing = "dpo, robust, exo_pair, cpo, aot, aot_unpaired, rpo";
 
 Deno.test("parseConfig refuses options that a type would ignore, by name", () => {
   assertEquals(trainProblems("loss:\n  type: ipo\n  average: sum\n  label_smoothing: 0.1\n"), [
-    "loss.label_smoothing: would be ignored by type: ipo; it belongs to dpo, robust, exo_pair, cpo (line 7)",
+    `loss.label_smoothing: would be ignored by type: ipo; it belongs to ${typesWithSmoothing} (line 7)`,
   ]);
   assertEquals(trainProblems("loss: { type: dpo, average: sum, detach: true }\n"), [
     "loss.average: would be ignored by type: dpo; it belongs to ipo (line 4)",
@@ -377,23 +461,23 @@ Deno.test("parseConfig refuses options that a type would ignore, by name", () =>
   ]);
   const keys = "label_smoothing: 0.1, tau: 0.1, gamma: 0.1, lambda: 1";
   assertEquals(trainProblems(`loss: { type: hinge, ${keys} }\n`), [
-    "loss.label_smoothing: would be ignored by type: hinge; it belongs to dpo, robust, exo_pair, cpo (line 4)",
+    `loss.label_smoothing: would be ignored by type: hinge; it belongs to ${typesWithSmoothing} (line 4)`,
     "loss.tau: would be ignored by type: hinge; it belongs to discopop (line 4)",
     "loss.gamma: would be ignored by type: hinge; it belongs to simpo (line 4)",
     "loss.lambda: would be ignored by type: hinge; it belongs to dpop (line 4)",
   ]);
   assertEquals(trainProblems("reference: { update: hard, alpha: 0.6 }\n"), [
-    "reference.alpha: would be ignored by update: hard; it belongs to soft (line 4)",
+    "reference.alpha: would be ignored by update: hard; it belongs to soft, epoch, adaptive (line 4)",
   ]);
   assertEquals(trainProblems("reference: { update: frozen, alpha: 0.6, every: 3 }\n"), [
-    "reference.alpha: would be ignored by update: frozen; it belongs to soft (line 4)",
-    "reference.every: would be ignored by update: frozen; it belongs to soft, hard (line 4)",
+    "reference.alpha: would be ignored by update: frozen; it belongs to soft, epoch, adaptive (line 4)",
+    "reference.every: would be ignored by update: frozen; it belongs to soft, hard, scheduled, bema (line 4)",
   ]);
 });
 
 Deno.test("parseConfig says how a flag that changes a type replaces the file's section", () => {
   assertEquals(trainProblems("reference: { update: soft, alpha: 0.6 }\n", { "reference.update": "frozen" }), [
-    "reference.alpha: would be ignored by update: frozen; it belongs to soft; " +
+    "reference.alpha: would be ignored by update: frozen; it belongs to soft, epoch, adaptive; " +
     "--reference '{ update: frozen }' replaces the whole section (line 4)",
   ]);
 });
@@ -402,8 +486,8 @@ Deno.test("parseConfig refuses types that do not exist, without complaints about
   assertEquals(
     trainProblems("loss: { type: dpoo, average: sum }\nreference: { update: never, every: 3 }\n"),
     [
-      `loss.type: "dpoo" is not ${lossTypes.slice(0, -1).join(", ")} or orpo (line 4)`,
-      'reference.update: "never" is not frozen, soft or hard (line 5)',
+      `loss.type: "dpoo" is not ${lossTypes.slice(0, -1).join(", ")} or mpo (line 4)`,
+      'reference.update: "never" is not frozen, soft, hard, scheduled, epoch, adaptive or bema (line 5)',
     ],
   );
 });
@@ -535,6 +619,121 @@ Deno.test("parseConfig refuses a reference that is the policy at every step", ()
   }
   assertEquals(train("reference: { alpha: 1, every: 2 }\n").reference.update, "soft");
   assertEquals(train("reference: { alpha: 0.9, every: 1 }\n").reference.update, "soft");
+});
+
+Deno.test("parseConfig fills in what each way of updating the reference has", () => {
+  const span = { path: null, after: 0, until: null };
+  const of = (yaml: string) => train(`reference: ${yaml}\n`).reference;
+  assertEquals(of("{ update: scheduled, alpha_start: 0.2, alpha_end: 0.8 }"), {
+    update: "scheduled",
+    alphaStart: 0.2,
+    alphaEnd: 0.8,
+    schedule: "linear",
+    every: 64,
+    ...span,
+  });
+  assertEquals(of("{ update: epoch }"), { update: "epoch", alpha: 1, resetOptimizer: false, ...span });
+  assertEquals(of("{ update: adaptive, bound: 5, after: 50, until: 400 }"), {
+    update: "adaptive",
+    measure: "kl",
+    bound: 5,
+    spacing: 16,
+    average: 4,
+    alpha: 1,
+    resetOptimizer: false,
+    ...span,
+    after: 50,
+    until: 400,
+  });
+  assertEquals(of("{ update: bema, every: 400 }"), {
+    update: "bema",
+    every: 400,
+    emaPower: 0.5,
+    biasPower: 0.2,
+    lag: 10,
+    multiplier: 1,
+    ...span,
+  });
+});
+
+Deno.test("parseConfig refuses settings of the reference that exclude each other, each by name", () => {
+  const cases = [
+    [
+      "{ update: scheduled, alpha_start: 0.5, alpha_end: 0.5 }",
+      "reference.alpha_end: 0.5 is alpha_start too, so the schedule would be ignored; take update: soft (line 4)",
+    ],
+    [
+      "{ update: adaptive, measure: curvature, bound: 0.25 }",
+      "reference.bound: 0.25 is not below 0.25, the largest curvature there is, so every step would update (line 4)",
+    ],
+    [
+      "{ update: epoch, alpha: 0.5, reset_optimizer: true }",
+      "reference.reset_optimizer: would be ignored with alpha 0.5, which never copies the policy; set alpha to 1 or " +
+      "leave it out (line 4)",
+    ],
+    [
+      "{ update: bema, path: ./base }",
+      "reference.path: bema starts from the policy, whose way since then it adds to an average; leave it out (line 4)",
+    ],
+    [
+      "{ update: hard, after: 60, until: 60 }",
+      "reference.until: 60 is not more than reference.after, 60, so the reference would never move (line 4)",
+    ],
+    [
+      "{ update: hard, after: 500 }",
+      "reference.after: 500 leaves no step for an update within training.steps, 500; lower it, or take update: frozen " +
+      "(line 4)",
+    ],
+    [
+      "{ update: hard, until: 500 }",
+      "reference.until: 500 would be ignored: the run ends after training.steps, 500; lower it or leave it out (line 4)",
+    ],
+    [
+      "{ update: soft, reset_optimizer: true }",
+      "reference.reset_optimizer: would be ignored by update: soft; it belongs to hard, epoch, adaptive (line 4)",
+    ],
+    [
+      "{ update: frozen, after: 5 }",
+      "reference.after: would be ignored by update: frozen; it belongs to soft, hard, scheduled, epoch, adaptive, bema " +
+      "(line 4)",
+    ],
+  ] as const;
+  for (const [yaml, problem] of cases) {
+    assertEquals(trainProblems(`reference: ${yaml}\ntraining: { steps: 500 }\n`), [problem]);
+  }
+  const [missing = "", ...others] = trainProblems("reference: { update: adaptive }\n");
+  assertStringIncludes(missing, "reference.bound: is missing: An update comes when kl or margin is above it");
+  assertEquals(others, []);
+  const allowed = [
+    "{ update: adaptive, measure: margin, bound: 0.25, reset_optimizer: true }",
+    "{ update: hard, after: 60, until: 61 }",
+    "{ update: soft, alpha: 1, every: 2 }",
+  ];
+  for (const yaml of allowed) train(`reference: ${yaml}\ntraining: { steps: 500 }\n`);
+});
+
+Deno.test("parseConfig holds every bound of the reference's keys", () => {
+  const refused: [string, string, string[]][] = [
+    ["update: epoch", "alpha", ["0", "1.1"]],
+    ["update: scheduled, alpha_end: 0.5", "alpha_start", ["-0.1", "1.1"]],
+    ["update: scheduled, alpha_start: 0.5", "alpha_end", ["-0.1", "1.1"]],
+    ["update: adaptive", "bound", ["0"]],
+    ["update: adaptive, bound: 1", "spacing", ["0", "1.5"]],
+    ["update: adaptive, bound: 1", "average", ["0", "65"]],
+    ["update: bema", "ema_power", ["0", "1.1"]],
+    ["update: bema", "bias_power", ["0", "1.1"]],
+    ["update: bema", "lag", ["0.5"]],
+    ["update: bema", "multiplier", ["0"]],
+    ["update: hard", "after", ["-1"]],
+    ["update: hard", "until", ["0"]],
+  ];
+  for (const [update, key, values] of refused) {
+    for (const value of values) {
+      const lines = trainProblems(`reference: { ${update}, ${key}: ${value} }\n`);
+      assertEquals(lines.length, 1, `${update} ${key} ${value}: ${lines}`);
+      assertStringIncludes(lines[0]!, `reference.${key}: ${value} is not a`);
+    }
+  }
 });
 
 Deno.test("parseConfig refuses kto on single records", () => {
@@ -669,7 +868,7 @@ Deno.test("configHelp lists a key once for each default that it has", () => {
     ...help.matchAll(/--loss\.label_smoothing {2}\(.*?(default .*|required)\)\n {6}\[type: (.*?)\]/g),
   ];
   assertEquals(smoothing.map(([, value, types]) => [value, types]), [
-    ["default 0", "dpo, cpo"],
+    ["default 0", "dpo, cpo, aot, aot_unpaired, rpo"],
     ["required", "robust"],
     ["default 0.001", "exo_pair"],
   ]);

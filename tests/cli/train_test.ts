@@ -216,6 +216,7 @@ Deno.test("train --dry-run prints the plan, the memory and a record, and writes 
   ) {
     assert(new RegExp(`^${fact} +\\S`, "m").test(stdout), `${fact} is missing from:\n${stdout}`);
   }
+  assertStringIncludes(stdout, "soft (alpha 0.6, every 2): 3 updates in this run");
   assertStringIncludes(stdout, "--- chosen: ");
   assertEquals(await workspace.snapshot(), before);
 });

@@ -149,3 +149,17 @@ Deno.test("packGroups refuses empty prompts and completions and a shape that is 
     );
   }
 });
+
+Deno.test("packGroups weighs tokens beyond the shorter completion of their pair, and only if asked to", () => {
+  const groups = [
+    { prompt: [1], completions: [[2, 3, 4], [5]] },
+    { prompt: [6, 7], completions: [[8, 9], [10, 11]] },
+    { prompt: [6], completions: [[8], [10, 11]] },
+  ];
+  const shape = { rows: 16, slots: 13, sequences: 6 };
+  assertEquals(
+    [...packGroups(groups, { shape, tailWeight: 0.5 }).slot_weights!],
+    [1, 0.5, 0.5, 1, 1, 1, 1, 1, 1, 1, 0.5, 1, 1],
+  );
+  assert(!("slot_weights" in packGroups(groups, { shape })));
+});

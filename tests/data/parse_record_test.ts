@@ -5,6 +5,20 @@ const SOURCE = { file: "pairs.jsonl", line: 17 };
 const user = (content: string) => ({ role: "user", content });
 const assistant = (content: string) => ({ role: "assistant", content });
 
+Deno.test("parseRecord keeps a pair's margin, and what else stands under that name it ignores", () => {
+  const marginOf = (margin: unknown, record: object = { prompt: "p", chosen: "c", rejected: "r" }) => {
+    const parsed = parseRecord({ ...record, margin }, SOURCE);
+    return parsed.kind === "paired" ? parsed.margin : "no pair";
+  };
+  assertEquals([0.5, -2, 0].map((margin) => marginOf(margin)), [0.5, -2, 0]);
+  assertEquals(marginOf(1, { prompt_ids: [1], chosen_ids: [2], rejected_ids: [3] }), 1);
+  assertEquals(
+    marginOf(3, { chosen: [user("p"), assistant("c")], rejected: [user("p"), assistant("r")] }),
+    3,
+  );
+  for (const other of [null, "large", [1], true]) assertEquals(marginOf(other), undefined);
+});
+
 Deno.test("parseRecord reads pairs of text", () => {
   assertEquals(parseRecord({ prompt: "p", chosen: "c", rejected: "r", score: 3 }, SOURCE), {
     kind: "paired",

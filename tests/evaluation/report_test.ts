@@ -96,6 +96,18 @@ Deno.test("renderReport marks the reference's updates, but not so many that they
   assertStringIncludes(report({ metrics, referenceUpdates: [7] }), "The reference moved once");
 });
 
+Deno.test("renderReport draws the bound of an adaptive reference in the figure that it belongs to, in reach", () => {
+  const metrics = [1, 2, 3].map((step) => ({ step, loss: 0.6, "kl/reference": step / 10, curvature: 0.2 }));
+  const html = report({ metrics, bounds: { "kl/reference": 3 } });
+  const figures = html.split("<figure>").filter((figure) => figure.includes(`class="level" d="M56`));
+  assertEquals(figures.length, 1);
+  assertStringIncludes(figures[0]!, "KL divergence");
+  assertStringIncludes(figures[0]!, "update beyond <b>3</b>");
+  // The axis reaches from 0, at the bottom, to the bound, at the top.
+  assertMatch(figures[0]!, /class="level" d="M56,10\.0H436"/);
+  assertEquals(count(report({ metrics }), `class="level"`), 0);
+});
+
 Deno.test("renderReport says when a loss was not finite", () => {
   const metrics = [{ step: 1, loss: 0.7 }, { step: 2, loss: null }, { step: 3, loss: NaN }, {
     step: 4,

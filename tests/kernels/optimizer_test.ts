@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { createGraph, input, output } from "../../kernels/graph.ts";
-import { adamw, gradientNorm, mixParameters } from "../../kernels/optimizer.ts";
+import { adamw, gradientNorm, mixAverage, mixParameters } from "../../kernels/optimizer.ts";
 import {
   createParameters,
   layoutParameters,
@@ -231,4 +231,30 @@ Deno.test("mixParameters with α = 1 copies to the bit, whatever the reference h
 Deno.test("mixParameters with α = 0 leaves the reference as it is", async () => {
   const reference = randomValues(elements, { seed: 2 });
   assertEquals(await runMix({ policy: randomValues(elements, { seed: 1 }), reference }, 0), reference);
+});
+
+Deno.test("mixAverage follows a float64 loop over three updates, in every segment", async () => {
+  const initial = randomValues(elements, { seed: 7 });
+  const sets = {
+    initial: await parameterSet(initial),
+    average: await parameterSet(initial),
+    reference: await parameterSet(randomValues(elements, { seed: 8 })), // what it was doesn't enter
+  };
+  let average = Float64Array.from(initial);
+  let reference = Float64Array.from(initial);
+  for (const [seed, alpha, bias] of [[9, 0.3, 0.6], [10, 0.25, 0.5], [11, 1, 0.4]] as const) {
+    const values = randomValues(elements, { seed });
+    const policy = await parameterSet(values);
+    const graph = createGraph(device);
+    mixAverage(graph, { ...sets, policy }, { alpha: input(graph, "alpha", { shape: [4] }) });
+    const [program] = await compile(device, { graphs: [graph] });
+    program!.inputs.alpha!.set([alpha, bias]);
+    await program!.run().read();
+    average = average.map((value, i) => alpha * values[i]! + (1 - alpha) * value);
+    reference = average.map((value, i) => value + bias * (values[i]! - initial[i]!));
+    assertEquals(await valuesOf(policy), values);
+  }
+  assertClose(await valuesOf(sets.average), average, { tolerance: 3e-7, what: "average" });
+  assertClose(await valuesOf(sets.reference), reference, { tolerance: 3e-7, what: "reference" });
+  assertEquals(await valuesOf(sets.initial), initial);
 });

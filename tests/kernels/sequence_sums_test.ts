@@ -46,6 +46,23 @@ for (const [kind, device] of Object.entries(await testDevices())) {
   }
 }
 
+Deno.test("sequenceSums weighs values and their gradients where it is given weights", async () => {
+  const graph = createGraph(device);
+  const x = filled(device, Float32Array.of(1, 2, 4, 8, 16), { shape: [5] });
+  watchGradient(graph, x, "dx");
+  const weights = filledInput(graph, "weights", { values: [1, 0.5, 0, 2, 7], shape: [5], dtype: "f32" });
+  const sums = sequenceSums(graph, x, {
+    starts: filledInput(graph, "starts", { values: [0, 3, 4], shape: [3] }),
+    sequenceOf: filledInput(graph, "sequenceOf", { values: [0, 0, 0, 1, 2], shape: [5] }),
+    weights,
+  });
+  backward(graph, new Map([[sums, filled(device, Float32Array.of(3, 5), { shape: [2] })]]));
+  output(graph, "sums", sums);
+  const results = await runOnce(graph);
+  assertEquals([...results.sums!], [2, 16]);
+  assertEquals([...results.dx!], [3, 1.5, 0, 10, 0]);
+});
+
 Deno.test("sequenceSums of a sequence doesn't depend on what surrounds it", async () => {
   const own = randomValues(33, { seed: 1 });
   const sumAfter = async (before: number) => {

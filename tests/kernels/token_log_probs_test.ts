@@ -198,3 +198,46 @@ for (const [kind, device] of Object.entries(await testDevices())) {
     }
   });
 }
+
+for (const [kind, device] of Object.entries(await testDevices())) {
+  for (const vocabulary of [5, 64, 131]) {
+    Deno.test(`tokenLogProbs as chosen for ${kind} adapters over ${vocabulary} tokens says how likely targets are for the model itself`, async () => {
+      const [rows, channels] = [130, 12]; // three chunks of rows
+      const hidden = randomValues(rows * channels, { seed: 5, scale: 2 });
+      const head = randomValues(vocabulary * channels, { seed: 6, scale: 2 });
+      const targets = Array.from({ length: rows }, (_, i) => (i * 5) % vocabulary);
+      const graph = createGraph(device);
+      const { logWeights } = tokenLogProbs(graph, filled(device, hidden, { shape: [rows, channels] }), {
+        head: filled(device, head, { shape: [vocabulary, channels] }),
+        targets: filledInput(graph, "targets", { values: targets, shape: [rows] }),
+        logWeights: true,
+        logitsBytes: 64 * 4 * vocabulary,
+      });
+      output(graph, "logWeights", logWeights!);
+      const results = await runOnce(graph);
+      const logits = product(
+        { values: hidden, rows, columns: channels },
+        transpose({ values: head, rows: vocabulary, columns: channels }),
+      );
+      const logProbs = reference(logits, { vocabulary, targets });
+      // From the definition: Σ_v p(v)² over the log-probs of every token of the vocabulary.
+      const squares = Float64Array.from({ length: rows }, () => 0);
+      for (let v = 0; v < vocabulary; v++) {
+        reference(logits, { vocabulary, targets: targets.map(() => v) })
+          .forEach((logProb, row) => squares[row]! += Math.exp(logProb) ** 2);
+      }
+      const expected = Float64Array.from(logProbs, (logProb, row) => logProb - Math.log(squares[row]!));
+      assertClose(results.logWeights!, expected, { tolerance: 5e-6, what: "log-weights" });
+    });
+  }
+}
+
+Deno.test("tokenLogProbs computes nothing for log-weights that are not asked for", () => {
+  const graph = createGraph(device);
+  const { logWeights } = tokenLogProbs(graph, filled(device, new Float32Array(8), { shape: [2, 4] }), {
+    head: filled(device, new Float32Array(20), { shape: [5, 4] }),
+    targets: filledInput(graph, "targets", { values: [0, 1], shape: [2] }),
+  });
+  assertEquals(logWeights, undefined);
+  assert(graph.dispatches.every(({ kernel }) => kernel.label !== "token log-weights"));
+});

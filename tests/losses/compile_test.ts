@@ -1,22 +1,30 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { aot } from "../../losses/aot.ts";
 import { compileLoss } from "../../losses/compile.ts";
+import type { Loss } from "../../losses/definition.ts";
 import { dpo } from "../../losses/dpo.ts";
 import { evaluatePaired } from "../../losses/evaluate.ts";
 import { ipo } from "../../losses/ipo.ts";
 import { kto } from "../../losses/kto.ts";
 import { ktoPaired } from "../../losses/kto_paired.ts";
+import { ldDpo } from "../../losses/ld_dpo.ts";
+import { margin } from "../../losses/margin.ts";
 import { sft } from "../../losses/sft.ts";
+import { wpo } from "../../losses/wpo.ts";
 import { pairs } from "./paired_gradient.ts";
 
 Deno.test("compileLoss says what each loss needs", () => {
-  const needs = [dpo({ beta: 1 }), ipo({ beta: 1, average: "mean" }), kto({ beta: 1 }), sft()]
-    .map((loss) => compileLoss(loss).needs);
-  assertEquals(needs, [
-    { reference: true, lengths: false, mismatched: false },
-    { reference: true, lengths: true, mismatched: false },
-    { reference: true, lengths: false, mismatched: true },
-    { reference: false, lengths: true, mismatched: false },
-  ]);
+  const needs = (loss: Loss) =>
+    Object.entries(compileLoss(loss).needs).flatMap(([name, needed]) => needed ? [name] : []);
+  assertEquals(needs(dpo({ beta: 1 })), ["reference"]);
+  assertEquals(needs(ipo({ beta: 1, average: "mean" })), ["reference", "lengths"]);
+  assertEquals(needs(kto({ beta: 1 })), ["reference", "mismatched"]);
+  assertEquals(needs(sft()), ["lengths"]);
+  assertEquals(needs(margin({ beta: 1 })), ["reference", "margins"]);
+  assertEquals(needs(wpo(dpo({ beta: 1 }))), ["reference", "logWeights"]);
+  assertEquals(compileLoss(dpo({ beta: 1 })).tailWeight, 1);
+  assertEquals(compileLoss(ldDpo(dpo({ beta: 1 }), { alpha: 0.25 })).tailWeight, 0.25);
+  assertEquals(compileLoss(aot({ beta: 1 })).matchings, 1);
 });
 
 Deno.test("compileLoss lists statistics in the order of the vectors' components", () => {
@@ -49,6 +57,15 @@ Deno.test("compileLoss includes only the helpers that a loss calls", () => {
     "loss_value",
   ];
   assertEquals(functions(compileLoss(sft()).wgsl), common);
+  assertEquals(
+    functions(compileLoss(aot({ beta: 0.1 })).wgsl).filter((name) => name?.startsWith("loss_ranked")),
+    [
+      "loss_ranked",
+      "loss_ranked_with",
+      "loss_ranked_with_chosen_gradient",
+      "loss_ranked_with_rejected_gradient",
+    ],
+  );
   const dpoFunctions = functions(compileLoss(dpo({ beta: 0.1 })).wgsl);
   assertEquals(dpoFunctions, ["loss_log1p", "loss_log_sigmoid", "loss_sigmoid", ...common]);
 });

@@ -15,7 +15,7 @@ export const fixtureNames = ["llama-gqa", "llama3-rope"] as const;
 
 /** A fixture's log-probs as batches, with the values PyTorch in float64 has for them (tests/fixtures). */
 export interface LossFixture {
-  paired: Required<PairedLogProbs>;
+  paired: PairedLogProbs & Required<Pick<PairedLogProbs, "lengths">>;
   unpaired: UnpairedLogProbs;
   terms: Expected["loss_terms"];
   losses: Expected["losses"];

@@ -19,6 +19,7 @@ export const outputNames: readonly string[] = [
   "value.rewards.y",
   "value.curvature",
   ...letters.map((letter) => `value.statistic_gradient.${letter}`),
+  ...letters.map((letter) => `value.matched_gradient.${letter}`),
   ...letters.map((letter) => `loss_statistic_terms(record).${letter}`),
   ...letters.map((letter) => `loss_statistic_terms_chosen_gradient(record).${letter}`),
   ...letters.map((letter) => `loss_statistic_terms_rejected_gradient(record).${letter}`),
@@ -34,7 +35,10 @@ export async function requestDevice(): Promise<GPUDevice | null> {
   return await adapter?.requestDevice() ?? null;
 }
 
-/** Runs a loss's WGSL over records with the given means of its statistics' terms. */
+/**
+ * Runs a loss's WGSL over records with the given means of its statistics' terms, which also are what it gets by
+ * rank.
+ */
 export async function runOnGpu(
   device: GPUDevice,
   { wgsl, columns, means }: { wgsl: string; columns: RecordColumns; means: readonly number[] },
@@ -49,8 +53,9 @@ export async function runOnGpu(
   if (id.x >= ${count}u) { return; }
   let i = id.x * ${INPUTS}u;
   let record = LossRecord(vec2f(inputs[i], inputs[i + 1u]), vec2f(inputs[i + 2u], inputs[i + 3u]),
-    vec2f(inputs[i + 4u], inputs[i + 5u]), inputs[i + 6u], inputs[i + 7u], inputs[i + 8u]);
-  let value = loss_value(record, loss_statistics(means));
+    vec2f(inputs[i + 4u], inputs[i + 5u]), inputs[i + 6u], inputs[i + 7u], vec2f(inputs[i + 8u], inputs[i + 9u]),
+    inputs[i + 10u], inputs[i + 11u]);
+  let value = loss_value(record, loss_statistics(means), means);
   let o = id.x * ${outputNames.length}u;
 ${outputNames.map((text, index) => `  outputs[o + ${index}u] = ${text};`).join("\n")}
 }`;
@@ -107,12 +112,15 @@ export function runOnHost(
     value: run(value, [means[index]!])[0]!,
     slope: run(slope, [means[index]!])[0]!,
   }));
-  const [loss, ...rest] = run(plan.value, [...columns, ...statistics.map(({ value }) => value)]);
+  const matched = plan.loss.matchings.map((_, index) => means[index]!);
+  const [loss, ...rest] = run(plan.value, [...columns, ...statistics.map(({ value }) => value), ...matched]);
+  const byBatch = rest.slice(5);
   const fields = columns.slice(0, recordFields.length);
   return [
     loss!,
     ...rest.slice(0, 5),
-    ...four(rest.slice(5)),
+    ...four(byBatch.slice(0, statistics.length)),
+    ...four(byBatch.slice(statistics.length)),
     ...four(run(plan.terms.value, fields)),
     ...four(run(plan.terms.byChosen, fields)),
     ...four(run(plan.terms.byRejected, fields)),

@@ -14,6 +14,8 @@ import { robust } from "../../losses/robust.ts";
 import { sigmoidNorm } from "../../losses/sigmoid_norm.ts";
 import { simpo } from "../../losses/simpo.ts";
 import { sppoHard } from "../../losses/sppo_hard.ts";
+import { changedVariants } from "./changed_variants.ts";
+import { divergenceVariants } from "./divergence_variants.ts";
 
 /** A loss over pairs, and what PyTorch has for it at the `pairs` of paired_gradient.ts. */
 export interface LossVariant {
@@ -152,4 +154,6 @@ export const lossVariants: Record<string, LossVariant> = {
     chosen: [-2.2618564682944, -1.6706063809516, -7.4999995599142, -3.1245183163342],
     rejected: [1.2618564682944, 2.6706063809516, 4.6249995599142, 5.4995183163342],
   },
+  ...divergenceVariants,
+  ...changedVariants,
 };

@@ -33,7 +33,7 @@ for (const [name, { loss, losses, chosen, rejected }] of Object.entries(lossVari
   });
 
   Deno.test(`${name} has the gradient of its finite differences`, () => {
-    assertPairedGradient((batch) => evaluatePaired({ lengths: pairs.lengths, ...batch }, loss));
+    assertPairedGradient((batch) => evaluatePaired({ ...pairs, ...batch }, loss));
   });
 
   Deno.test(`${name} is finite at log-ratios of ±500 and at certainty, over 1 and 4096 tokens`, () => {
@@ -61,6 +61,8 @@ function extremes(): PairedLogProbs {
     policy: { chosen: column(0), rejected: column(1) },
     reference: { chosen: column(2), rejected: column(3) },
     lengths: { chosen: column(4), rejected: column(5) },
+    margins: rows.map((_, index) => [-3, 0, 50][index % 3]!),
+    logWeights: { chosen: rows.map((_, index) => -index), rejected: rows.map((_, index) => index % 2) },
   };
 }
 
@@ -156,7 +158,13 @@ Deno.test("cpo and orpo divide the cross-entropy by all chosen tokens of the bat
 Deno.test("orpo, simpo and cpo need lengths and no reference", () => {
   const { policy, reference: _, lengths } = pairs;
   for (const loss of [orpo({ beta }), simpo({ beta }), cpo({ beta })]) {
-    assertEquals(compileLoss(loss).needs, { reference: false, lengths: true, mismatched: false });
+    assertEquals(compileLoss(loss).needs, {
+      reference: false,
+      lengths: true,
+      mismatched: false,
+      margins: false,
+      logWeights: false,
+    });
     assertEquals(evaluatePaired({ policy, lengths }, loss), evaluatePaired(pairs, loss));
     assertThrows(() => evaluatePaired({ policy }, loss), Error, `${loss.name}: needs lengths`);
   }

@@ -104,6 +104,9 @@ function randomRecords(count: number): RecordColumns {
     lengthChosen: length(),
     lengthRejected: length(),
     label: column(() => random() < 0.5 ? 0 : 1),
+    margin: column(() => sixteenths(4 * random())),
+    logWeightChosen: column(() => sixteenths(2 * random() - 1.5)),
+    logWeightRejected: column(() => sixteenths(2 * random() - 1.5)),
   };
   return [
     ...recordFields.map((field) => columns[field]),
@@ -143,7 +146,9 @@ for (const [name, loss] of Object.entries(losses)) {
           const cancels = cancelling.has(loss.name);
           const floor = !cancels ? 1e-6 : output.startsWith("value.rewards") ? 0.1 : 1e-4;
           const error = worstError(actual[index]!, expected[index]!, floor);
-          assert(error < 2e-5, `${output}: relative error ${error}`);
+          // WGSL's exp(x) may be off by 3 + 2 |x| units in the last place; where it makes the margin z of a σ(−z), that
+          // grows by z, which is at most 87 before σ vanishes: 87 · (3 + 2 ln 870) · 6e-8.
+          assert(error < (/forward KL|alpha/.test(name) ? 9e-5 : 2e-5), `${output}: relative error ${error}`);
         });
       }
     },

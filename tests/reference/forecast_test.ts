@@ -1,9 +1,12 @@
-import { assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
-import { averageLag, countUpdates, referenceWarnings } from "../../reference/forecast.ts";
+import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import { adaptive } from "../../reference/adaptive.ts";
+import { after } from "../../reference/after.ts";
+import { bema } from "../../reference/bema.ts";
+import { averageLag, countMostUpdates, countUpdates, describeUpdates } from "../../reference/forecast.ts";
 import { frozen } from "../../reference/frozen.ts";
 import { hard } from "../../reference/hard.ts";
+import { perEpoch } from "../../reference/per_epoch.ts";
 import { soft } from "../../reference/soft.ts";
-import { defineReferenceStrategy } from "../../reference/strategy.ts";
 
 Deno.test("countUpdates counts an update after the last step", () => {
   assertEquals(countUpdates(hard({ every: 3 }), { totalSteps: 6 }), 2);
@@ -21,37 +24,47 @@ Deno.test("averageLag of a frozen reference is half the run", () => {
   assertEquals(averageLag(frozen(), { totalSteps: 101 }), 50); // 0, 1, …, 100
 });
 
-Deno.test("referenceWarnings finds updates that never come and names intervals that fit", () => {
-  const [warning, ...others] = referenceWarnings(hard({ every: 512 }), { totalSteps: 478 });
-  assertEquals(others, []);
-  assertStringIncludes(warning!, "reference hard (every 512) never updates in this run of 478 steps");
-  assertStringIncludes(warning!, "every from 54 to 159 gives 8 to 3 updates");
-  assertEquals([53, 54, 159, 160].map((every) => Math.floor(478 / every)), [9, 8, 3, 2]);
+Deno.test("averageLag of a moving average corrected for its bias is that of the loop it stands for", () => {
+  // The policy at step t is t and the initial reference 0.
+  const [every, totalSteps] = [3, 20];
+  let [average, reference, total] = [0, 0, 0];
+  for (let t = 1; t <= totalSteps; t++) {
+    total += t - 1 - reference;
+    if (t % every !== 0) continue;
+    const [beta, bias] = [(10 + t) ** -0.5, (10 + t) ** -0.2];
+    average = beta * t + (1 - beta) * average;
+    reference = average + bias * (t - 0);
+  }
+  assertAlmostEquals(averageLag(bema({ every }), { totalSteps }), total / totalSteps, 1e-12);
 });
 
-Deno.test("referenceWarnings in a run too short for updates gives no interval", () => {
-  const [warning] = referenceWarnings(hard({ every: 8 }), { totalSteps: 4 });
-  assertEquals(warning, "reference hard (every 8) never updates in this run of 4 steps");
+Deno.test("forecasts of epochs need to know how long one is", () => {
+  assertEquals(countUpdates(perEpoch(), { totalSteps: 35, stepsPerEpoch: 10 }), 3);
+  assertEquals(describeUpdates(perEpoch(), { totalSteps: 30, stepsPerEpoch: 10 }), "3 updates in this run");
+  assertEquals(describeUpdates(perEpoch(), { totalSteps: 10, stepsPerEpoch: 10 }), "1 update in this run");
+  assertThrows(() => countUpdates(perEpoch(), { totalSteps: 35 }), Error, "stepsPerEpoch");
 });
 
-Deno.test("referenceWarnings finds an update that no loss sees", () => {
-  const [warning] = referenceWarnings(hard({ every: 100 }), { totalSteps: 100 });
-  assertStringIncludes(warning!, "only after the last of 100 steps");
+Deno.test("forecasts of an adaptive strategy say when, and how often at most", () => {
+  const kl = adaptive({ measure: "kl", bound: 5, spacing: 10, average: 4 });
+  assertEquals(countUpdates(kl, { totalSteps: 100 }), undefined);
+  assertEquals(countMostUpdates(kl, { totalSteps: 100 }), 10);
+  // Four measurements after the last update, seen four steps late, take 8 steps; a spacing of 2 doesn't make them 2.
+  const close = adaptive({ measure: "kl", bound: 5, spacing: 2, average: 4 });
+  assertEquals(countMostUpdates(close, { totalSteps: 100, measuredAfter: 4 }), 12);
+  assertEquals(countMostUpdates(after(close, { step: 90 }), { totalSteps: 100, measuredAfter: 4 }), 2); // 91, 99
+  const words = (measure: "kl" | "margin" | "curvature", bound: number) =>
+    describeUpdates(adaptive({ measure, bound }), { totalSteps: 64 });
+  assertEquals(words("kl", 5), "an update whenever KL passes 5 nats, at most 4 in this run");
+  assertEquals(words("margin", 2), "an update whenever the margin passes 2, at most 4 in this run");
+  assertEquals(
+    words("curvature", 0.2),
+    "an update whenever the curvature falls below 0.2, at most 4 in this run",
+  );
 });
 
-Deno.test("referenceWarnings finds a reference that trails by about a step or less", () => {
-  const [warning] = referenceWarnings(soft({ alpha: 0.6, every: 1 }), { totalSteps: 500 });
-  assertStringIncludes(warning!, "reference soft (alpha 0.6, every 1) trails the policy by only 0.7 steps");
-  assertEquals(referenceWarnings(hard({ every: 2 }), { totalSteps: 500 }).length, 1);
-});
-
-Deno.test("referenceWarnings has nothing against a frozen reference and the paper's settings", () => {
-  assertEquals(referenceWarnings(frozen(), { totalSteps: 1 }), []);
-  assertEquals(referenceWarnings(hard({ every: 512 }), { totalSteps: 2000 }), []);
-  assertEquals(referenceWarnings(soft({ alpha: 0.6, every: 64 }), { totalSteps: 500 }), []);
-});
-
-Deno.test("referenceWarnings serves strategies of one's own", () => {
-  const always = defineReferenceStrategy(() => 0.9, { name: "mine" });
-  assertStringIncludes(referenceWarnings(always, { totalSteps: 50 })[0]!, "reference mine trails the policy");
+Deno.test("an adaptive strategy of the longest average is forecast from no more measurements than it is shown", () => {
+  const strategy = adaptive({ measure: "kl", bound: 5, spacing: 1, average: 64 });
+  assertEquals(countMostUpdates(strategy, { totalSteps: 135, measuredAfter: 4 }), 1); // at 68 and at 136
+  assertEquals(countMostUpdates(strategy, { totalSteps: 136, measuredAfter: 4 }), 2);
 });

@@ -27,6 +27,13 @@ const pairs = await unequalRecords((ids, i) => ({
   prompt_ids: ids(1 + 2 * i),
   chosen_ids: ids(LENGTHS[i]!),
   rejected_ids: ids(LENGTHS[7 - i]! + 2),
+  margin: 0.25 * i - 0.5,
+}));
+/** Pairs of one length, so that ranks under the reference are not those under the policy. */
+const alike = await unequalRecords((ids, i) => ({
+  prompt_ids: ids(1 + 2 * i),
+  chosen_ids: ids(12),
+  rejected_ids: ids(12),
 }));
 const labelled = await unequalRecords((ids, i) => ({
   prompt_ids: ids(1 + 2 * i),
@@ -75,6 +82,47 @@ const cases: Record<string, (training: Partial<RunConfig["training"]>) => RunCon
     detach: false,
   }),
   "dpo and half of sft": preference(pairs, dpo, { type: "sft", weight: 0.5 }),
+  "aot": preference(alike, { type: "aot", weight: 1, beta: 0.2, labelSmoothing: 0.1 }),
+  "aot_unpaired": preference(pairs, { type: "aot_unpaired", weight: 1, beta, labelSmoothing: 0 }),
+  "simpo weighed by the policy": preference(pairs, { type: "simpo", weight: 1, beta, gamma: 1, wpo: true }),
+  // Weights bring them to one order of magnitude, so that each would be missed.
+  "the sum of all others over pairs": preference(
+    pairs,
+    { type: "robust", weight: 1, beta, labelSmoothing: 0.2 },
+    { type: "exo_pair", weight: 1, beta, labelSmoothing: 0.2 },
+    { type: "discopop", weight: 1, beta, tau: 0.5 },
+    { type: "dpop", weight: 1, beta, lambda: 2 },
+    { type: "cpo", weight: 0.1, beta, labelSmoothing: 0.1 },
+    { type: "orpo", weight: 0.1, beta },
+    { type: "rpo", weight: 0.1, beta, labelSmoothing: 0, alpha: 0.5 },
+    { type: "mpo", weight: 0.1, beta },
+    { type: "sppo_hard", weight: 1e-3, beta },
+    { type: "cal_dpo", weight: 1e-3, beta },
+    ...(["hinge", "nca_pair", "bco_pair", "apo_zero", "apo_down", "sigmoid_norm", "margin"] as const)
+      .map((type) => ({ type, weight: 1, beta })),
+    { type: "bco_pair", weight: 1, beta, divergence: "jensen_shannon" },
+  ),
+  "dpo desensitized to length": preference(pairs, { ...dpo, ldAlpha: 0.25 }),
+  "aot and dpo weighed by the policy": preference(
+    alike,
+    { type: "aot", weight: 1, beta: 0.2, labelSmoothing: 0 },
+    { ...dpo, wpo: true },
+  ),
+  "kto_paired desensitized to length and weighed by the policy": preference(pairs, {
+    type: "kto_paired",
+    weight: 1,
+    beta,
+    detach: false,
+    ldAlpha: 0.25,
+    wpo: true,
+  }),
+  "hypo of length-normalized margins": preference(pairs, {
+    type: "margin",
+    weight: 1,
+    beta: 2,
+    hypo: true,
+    normalizeLengths: true,
+  }),
   "fine-tuning": (training) =>
     tinySftConfig(files, { data: { train: [demonstrations], maxLength: 96 }, training }),
 };

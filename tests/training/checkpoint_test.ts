@@ -8,6 +8,7 @@ import {
   saveCheckpoint,
 } from "../../training/checkpoint.ts";
 import type { Engine } from "../../training/engine.ts";
+import { startOfRun } from "../../training/loop_options.ts";
 import { loadWeights, type PreparedRun, prepareRun } from "../../training/prepare.ts";
 import { testDevice } from "../kernels/harness.ts";
 import { assertSame, readSet, tinyConfig, tinyFiles, writeTinyModel } from "./tiny_run.ts";
@@ -55,7 +56,13 @@ async function contents(engine: Engine): Promise<Uint32Array[]> {
 }
 
 const header = (step: number) => ({
-  state: { step, position: { epoch: 3, offset: 17 }, referenceUpdates: 2 },
+  state: {
+    ...startOfRun(),
+    step,
+    position: { epoch: 3, offset: 17 },
+    referenceUpdates: 2,
+    optimizerSteps: step,
+  },
   identity: { training: { seed: 1 }, list: [1, null, "ä"] },
 });
 

@@ -1,4 +1,5 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { aot, aotUnpaired } from "../../losses/aot.ts";
 import { apoDown } from "../../losses/apo_down.ts";
 import { apoZero } from "../../losses/apo_zero.ts";
 import { bcoPair } from "../../losses/bco_pair.ts";
@@ -10,13 +11,20 @@ import { discopop } from "../../losses/discopop.ts";
 import { dpop } from "../../losses/dpop.ts";
 import { exoPair } from "../../losses/exo_pair.ts";
 import { hinge } from "../../losses/hinge.ts";
+import { hypo } from "../../losses/hypo.ts";
+import { ipo } from "../../losses/ipo.ts";
+import { margin } from "../../losses/margin.ts";
+import { mpo } from "../../losses/mpo.ts";
 import { ncaPair } from "../../losses/nca_pair.ts";
+import { normalizeLengths } from "../../losses/normalize_lengths.ts";
 import { orpo } from "../../losses/orpo.ts";
 import { robust } from "../../losses/robust.ts";
+import { rpo } from "../../losses/rpo.ts";
 import { sigmoidNorm } from "../../losses/sigmoid_norm.ts";
 import { simpo } from "../../losses/simpo.ts";
 import { sppoHard } from "../../losses/sppo_hard.ts";
-import { lossOf, type LossSettings, strategyOf } from "../../training/config.ts";
+import { wpo } from "../../losses/wpo.ts";
+import { lossOf, type LossSettings } from "../../training/config.ts";
 
 const dpo = { type: "dpo", weight: 1, beta: 0.1, labelSmoothing: 0 } as const;
 const pair = {
@@ -89,6 +97,30 @@ const variants: [LossSettings, Loss][] = [
   [{ type: "simpo", weight: 1, beta, gamma: 0.7 }, simpo({ beta, gamma: 0.7 })],
   [{ type: "cpo", weight: 1, beta, labelSmoothing: 0.2 }, cpo({ beta, labelSmoothing: 0.2 })],
   [{ type: "orpo", weight: 1, beta }, orpo({ beta })],
+  [{ type: "margin", weight: 1, beta }, margin({ beta })],
+  [{ type: "aot", weight: 1, beta, labelSmoothing: 0.2 }, aot({ beta, labelSmoothing: 0.2 })],
+  [
+    { type: "aot_unpaired", weight: 1, beta, labelSmoothing: 0.2 },
+    aotUnpaired({ beta, labelSmoothing: 0.2 }),
+  ],
+  [
+    { type: "rpo", weight: 1, beta, labelSmoothing: 0.2, alpha: 0.5 },
+    rpo({ beta, labelSmoothing: 0.2, alpha: 0.5 }),
+  ],
+  [{ type: "mpo", weight: 1, beta }, mpo({ beta })],
+  [{ type: "hinge", weight: 1, beta, hypo: true }, hypo(hinge({ beta }))],
+  [
+    { type: "hinge", weight: 1, beta, normalizeLengths: true, wpo: true, hypo: true },
+    wpo(normalizeLengths(hypo(hinge({ beta })))),
+  ],
+  ...(["robust", "exo_pair"] as const).map((type): [LossSettings, Loss] => [
+    { type, weight: 1, beta, labelSmoothing: 0.2, divergence: "forward_kl" },
+    { robust, exo_pair: exoPair }[type]({ beta, labelSmoothing: 0.2, divergence: "forward_kl" }),
+  ]),
+  [
+    { type: "ipo", weight: 1, beta, average: "sum", divergence: "alpha", divergenceAlpha: 0.5 },
+    ipo({ beta, average: "sum", divergence: { alpha: 0.5 } }),
+  ],
 ];
 for (const [settings, expected] of variants) {
   Deno.test(`lossOf gives ${settings.type} its options`, () => {
@@ -98,16 +130,40 @@ for (const [settings, expected] of variants) {
   });
 }
 
-Deno.test("lossOf without losses is supervised fine-tuning", () => {
-  assertEquals(lossOf({}).name, "sft");
+for (
+  const type of [
+    "hinge",
+    "nca_pair",
+    "bco_pair",
+    "sppo_hard",
+    "apo_down",
+    "sigmoid_norm",
+    "cal_dpo",
+    "margin",
+    "mpo",
+  ] as const
+) {
+  Deno.test(`lossOf gives ${type} its divergence`, () => {
+    const [plain, other] = (["reverse_kl", "jensen_shannon"] as const).map((divergence) =>
+      compileLoss(lossOf({ loss: [{ type, weight: 1, beta, divergence }] })).wgsl
+    );
+    assert(plain !== other);
+  });
+}
+
+Deno.test("lossOf refuses changes that a loss would ignore, by name", () => {
+  const refuse = (settings: LossSettings, message: string) =>
+    assertThrows(() => lossOf({ loss: [settings] }), Error, message);
+  refuse({ type: "orpo", weight: 1, beta, divergence: "forward_kl" }, "forward_kl would be ignored by orpo");
+  refuse({ type: "hinge", weight: 1, beta, divergenceAlpha: 0.5 }, "divergence_alpha 0.5 would be ignored");
+  refuse({ type: "hinge", weight: 1, beta, divergence: "alpha" }, "alpha needs a number");
+  refuse({ type: "sft", weight: 1, wpo: true }, "wpo: sft has a cross-entropy over tokens");
+  assertEquals(
+    compileLoss(lossOf({ loss: [{ type: "hinge", weight: 1, beta, ldAlpha: 0.5 }] })).tailWeight,
+    0.5,
+  );
 });
 
-Deno.test("strategyOf makes the strategy that the settings say", () => {
-  const at = (reference: Parameters<typeof strategyOf>[0]["reference"]) =>
-    [1, 2, 3, 4, 5, 6].map((step) => strategyOf(reference ? { reference } : {})({ step, totalSteps: 6 }));
-  assertEquals(at({ update: "frozen", path: null }), [0, 0, 0, 0, 0, 0]);
-  assertEquals(at(undefined), [0, 0, 0, 0, 0, 0]);
-  assertEquals(at({ update: "soft", alpha: 0.6, every: 2, path: null }), [0, 0.6, 0, 0.6, 0, 0.6]);
-  assertEquals(at({ update: "hard", every: 3, path: null }), [0, 0, 1, 0, 0, 1]);
-  assertThrows(() => at({ update: "hard", every: 0, path: null }), RangeError);
+Deno.test("lossOf without losses is supervised fine-tuning", () => {
+  assertEquals(lossOf({}).name, "sft");
 });

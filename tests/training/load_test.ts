@@ -36,6 +36,17 @@ const plain = (examples: Awaited<ReturnType<typeof loadRecords>>["examples"]) =>
     completions: completions.map((ids) => Array.from(ids)),
   }));
 
+Deno.test("loadRecords keeps margins, and names the first pair without one where the loss reads them", async () => {
+  const { load: read, paths } = await load("pairs", [{ ...pair, margin: 0.5 }, { ...pair, margin: "large" }]);
+  assertEquals([...(await read()).examples].map(({ margin }) => margin), [0.5, undefined]);
+  const { data } = tinyConfig(files);
+  await assertRejects(
+    () => loadRecords(paths, { wanted: "pairs", needsMargins: "margin", tokenizer, data }),
+    Error,
+    `${paths[0]}:2: the record has no number under "margin", which the margin loss reads; give each pair one`,
+  );
+});
+
 Deno.test("loadRecords takes pairs as pairs", async () => {
   const { load: read } = await load("pairs", [pair]);
   assertEquals(plain((await read()).examples), [

@@ -5,6 +5,7 @@ import {
   countTokens,
   microBatches,
   pairExamples,
+  recordMarks,
 } from "../../training/records.ts";
 
 const ids = (...values: number[]) => Int32Array.of(...values);
@@ -15,6 +16,15 @@ const pairs = pairExamples([
 
 Deno.test("pairExamples puts the chosen completion first", () => {
   assertEquals(pairs[0], { line: 3, prompt: ids(1, 2), completions: [ids(3), ids(4, 5)], label: 1 });
+});
+
+Deno.test("recordMarks gives margins where all records have one", () => {
+  const withMargins = pairExamples([
+    { line: 3, prompt: ids(1), chosen: ids(3), rejected: ids(4), margin: 0.5 },
+    { line: 7, prompt: ids(6), chosen: ids(7), rejected: ids(8), margin: 0 },
+  ]);
+  assertEquals(recordMarks(withMargins), { labels: Float32Array.of(1, 1), margins: Float32Array.of(0.5, 0) });
+  assertEquals(recordMarks([...withMargins, ...pairs]), { labels: Float32Array.of(1, 1, 1, 1) });
 });
 
 Deno.test("completionExamples takes demonstrations for desirable", () => {

@@ -1,11 +1,12 @@
 /** The reference on the device follows its strategy exactly, and the metrics show it. */
 import { assert, assertEquals } from "@std/assert";
 import { mixReference } from "../../reference/mix.ts";
-import type { ReferenceSettings } from "../../training/config.ts";
+import type { ReferenceSettings } from "../../training/reference_settings.ts";
 import { trainSteps } from "../../training/loop.ts";
 import type { Metrics } from "../../training/metrics.ts";
 import { loadWeights, prepareRun } from "../../training/prepare.ts";
 import { testDevice } from "../kernels/harness.ts";
+import { type AdamwState, adamwStep } from "../kernels/references/adamw.ts";
 import { assertSame, loopOptions, readSet, tinyConfig, tinyFiles } from "./tiny_run.ts";
 
 const files = await tinyFiles();
@@ -16,6 +17,11 @@ interface Moment {
   reference: Float32Array<ArrayBuffer>;
   initial: Float32Array<ArrayBuffer>;
   row: Metrics;
+  /** AdamW's moments. */
+  first: Float32Array<ArrayBuffer>;
+  second: Float32Array<ArrayBuffer>;
+  /** The step's gradient, before clipping. */
+  gradient: Float32Array<ArrayBuffer>;
 }
 
 /** Trains and reads the policies off the device before the first and after every step. */
@@ -28,6 +34,9 @@ async function follow(reference: ReferenceSettings, training = {}): Promise<Mome
     policy: await readSet(device, sets.policy),
     reference: await readSet(device, sets.reference),
     initial: await readSet(device, sets.initial),
+    first: await readSet(device, sets.first),
+    second: await readSet(device, sets.second),
+    gradient: await readSet(device, sets.gradients),
     row,
   });
   const moments = [await read({})];
@@ -118,4 +127,121 @@ Deno.test("initial_every makes the measurement against the initial reference rar
   };
   assertEquals(await measured(3), [3, 6]);
   assertEquals(await measured(0), []);
+});
+
+Deno.test("a corrected average of the policy is the reference that a float64 loop makes of the same policies", async () => {
+  const settings = { every: 2, emaPower: 0.5, biasPower: 0.2, lag: 10, multiplier: 1 };
+  const moments = await follow({ update: "bema", ...settings, path: null }, { steps: 7 });
+  const [{ policy: initial }] = moments as [Moment];
+  assertSame(moments[0]!.reference, initial, "the reference at the start");
+  let average = Float64Array.from(initial);
+  for (const [i, { policy, reference, row }] of moments.slice(1).entries()) {
+    const t = i + 1;
+    assertSame(moments[t]!.initial, initial, `the initial reference after step ${t}`);
+    if (t % 2 !== 0) {
+      assertSame(reference, moments[i]!.reference, `the reference after step ${t}`);
+      assertEquals(row["reference/alpha"], 0);
+      continue;
+    }
+    // Block and Zhang, arXiv 2508.00180: powers of 10 + t, from the initial weights on.
+    const [beta, bias] = [(10 + t) ** -0.5, (10 + t) ** -0.2];
+    average = average.map((value, k) => beta * policy[k]! + (1 - beta) * value);
+    assertEquals(row["reference/alpha"], beta);
+    let changed = 0;
+    average.forEach((value, k) => {
+      const wanted = value + bias * (policy[k]! - initial[k]!);
+      // The device's average carries float32 rounding from update to update.
+      const rounding = 2 ** -23 * 4 * (Math.abs(policy[k]!) + Math.abs(initial[k]!) + Math.abs(wanted));
+      assert(
+        Math.abs(reference[k]! - wanted) <= rounding,
+        `step ${t}, element ${k}: ${reference[k]}, ${wanted}`,
+      );
+      if (Math.abs(wanted - initial[k]!) > 10 * rounding) changed++;
+    });
+    assert(changed > average.length / 2, `step ${t} moved only ${changed} of ${average.length}`);
+  }
+});
+
+Deno.test("a reset makes the next steps those of a new AdamW, by a float64 loop over the same gradients", async () => {
+  const moments = await follow({ update: "hard", every: 3, path: null, resetOptimizer: true }, {
+    steps: 5,
+    schedule: "constant",
+    warmup: 0,
+    weightDecay: 0,
+    maxGradNorm: null,
+  });
+  assertEquals(moments.slice(1).map(({ row }) => row["optimizer/resets"]), [0, 0, 1, 1, 1]);
+  const zeros = (length: number) => new Float64Array(length);
+  const start = Float64Array.from(moments[0]!.policy);
+  let state: AdamwState = { parameters: start, first: zeros(start.length), second: zeros(start.length) };
+  for (const [i, moment] of moments.slice(1).entries()) {
+    const step = i + 1;
+    state = adamwStep({ ...state, parameters: Float64Array.from(moments[i]!.policy) }, {
+      gradient: moment.gradient,
+      learningRate: 1e-3,
+      betas: [0.9, 0.999],
+      epsilon: 1e-8,
+      weightDecay: 0,
+      decays: () => false,
+      step: step > 3 ? step - 3 : step,
+    });
+    // A step changes a weight by about 1e-3, of which float32 weights of about 1 keep four digits.
+    state.parameters.forEach((value, k) => {
+      const rounding = 1e-3 * 1e-4 + 2 ** -23 * Math.abs(value);
+      assert(
+        Math.abs(moment.policy[k]! - value) <= rounding,
+        `step ${step}, ${k}: ${moment.policy[k]}, ${value}`,
+      );
+    });
+    if (step === 3) {
+      assert([...moment.first, ...moment.second].every((value) => value === 0), "moments after the reset");
+      state = { ...state, first: zeros(start.length), second: zeros(start.length) };
+    } else {
+      assert(moment.first.some((value) => value !== 0), `first moments after step ${step}`);
+    }
+  }
+});
+
+Deno.test("the reference moves where an epoch ends, also where the last batch of one is left out", async () => {
+  // 40 pairs in batches of 12: three steps an epoch.
+  const moments = await follow({ update: "epoch", alpha: 1, path: null }, { steps: 7, batchSize: 12 });
+  assertEquals(moments.slice(1).map(({ row }) => row["reference/alpha"]), [0, 0, 1, 0, 0, 1, 0]);
+  assertSame(moments[6]!.reference, moments[6]!.policy, "the reference after the second epoch");
+});
+
+Deno.test("an adaptive reference moves once the mean of what the rows say crosses the bound", async () => {
+  const settings = { measure: "kl", bound: 0.02, spacing: 2, average: 2, alpha: 1, path: null } as const;
+  const rows = (await follow({ update: "adaptive", ...settings }, { steps: 16 })).slice(1).map(({ row }) =>
+    row
+  );
+  const kl = (step: number) => rows[step - 1]!["kl/reference"]!;
+  let lastUpdate = 0;
+  const updates: number[] = [];
+  for (let step = 1; step <= rows.length; step++) {
+    const latest = [step - 5, step - 4]; // four steps back is the last that is sure to have been read
+    const mean = latest[0]! > lastUpdate ? (kl(latest[0]!) + kl(latest[1]!)) / 2 : undefined;
+    assertEquals(rows[step - 1]!["reference/measured"], mean, `step ${step}`);
+    const crosses = mean !== undefined && mean > 0.02;
+    assertEquals(rows[step - 1]!["reference/alpha"], crosses ? 1 : 0, `step ${step}`);
+    if (crosses) updates.push(lastUpdate = step);
+  }
+  assert(updates.length >= 2, `updates at ${updates}; KL ${rows.map((_, i) => kl(i + 1).toFixed(4))}`);
+});
+
+Deno.test("a prepared run says how often its reference moves: in the epochs it has, or at most", async () => {
+  const forecast = async (reference: ReferenceSettings, training = {}) => {
+    const run = await prepareRun(await testDevice(), tinyConfig(files, { reference, training }));
+    run.model.directory.close();
+    return run.referenceForecast;
+  };
+  // 12 steps of 4 and 3 · 5 of 40 pairs: ten steps an epoch and two.
+  const epoch = { update: "epoch", alpha: 1, path: null } as const;
+  assertEquals(await forecast(epoch), "1 update in this run");
+  assertEquals(await forecast(epoch, { batchSize: 5, accumulate: 3 }), "6 updates in this run");
+  const adaptive = { update: "adaptive", measure: "kl", bound: 2, spacing: 1, average: 2, alpha: 1 } as const;
+  // The second step after an update is seen four steps later: 6 and 12.
+  assertEquals(
+    await forecast({ ...adaptive, path: null }),
+    "an update whenever KL passes 2 nats, at most 2 in this run",
+  );
 });

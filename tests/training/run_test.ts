@@ -16,6 +16,17 @@ const files = await tinyFiles();
 const frozen = { update: "frozen", path: null } as const;
 const soft = { update: "soft", alpha: 0.6, every: 2, path: null } as const;
 const hard = { update: "hard", every: 3, path: null } as const;
+const reset = { ...hard, resetOptimizer: true } as const;
+const epoch = { update: "epoch", alpha: 0.7, path: null } as const;
+const bema = {
+  update: "bema",
+  every: 2,
+  emaPower: 0.5,
+  biasPower: 0.2,
+  lag: 10,
+  multiplier: 1,
+  path: null,
+} as const;
 
 let runs = 0;
 const nextDirectory = () => `${files.directory}/run${++runs}`;
@@ -28,6 +39,10 @@ const kinds: Record<string, (changes?: Changes) => RunConfig> = {
   "DPO with a frozen reference": (changes) => dpo({ ...changes, reference: frozen }),
   "DPO with a soft reference": (changes) => dpo({ ...changes, reference: soft }),
   "DPO with a hard reference": (changes) => dpo({ ...changes, reference: hard }),
+  "DPO with a hard reference and optimizer resets": (changes) => dpo({ ...changes, reference: reset }),
+  // Ten steps an epoch, so that the end of one lies after the interruption.
+  "DPO with an update an epoch": (changes) => dpo({ ...changes, reference: epoch }),
+  "DPO with a corrected average": (changes) => dpo({ ...changes, reference: bema }),
   "fine-tuning": sft,
 };
 for (const [kind, configure] of Object.entries(kinds)) {

@@ -8,6 +8,7 @@ import { quickStartModelConfig, writeQuickStart } from "../../examples/quick_sta
 import type { Device } from "../../kernels/device.ts";
 import type { ParameterSet } from "../../kernels/parameters.ts";
 import type { RunConfig } from "../../training/config.ts";
+import { startOfRun } from "../../training/loop_options.ts";
 import type { Metrics } from "../../training/metrics.ts";
 import { claimDirectory, type OutputDirectory, readMetrics } from "../../training/output.ts";
 import { type PreparedRun, type PrepareOptions, prepareRun } from "../../training/prepare.ts";
@@ -199,6 +200,6 @@ export function loopOptions(run: PreparedRun) {
     strategy: run.strategy,
     initialEvery: run.config.training.initialEvery ?? 0,
     sameStart: run.hasReference && run.config.reference?.path === null,
-    state: { step: 0, position: { epoch: 0, offset: 0 }, referenceUpdates: 0 },
+    state: startOfRun(),
   };
 }
