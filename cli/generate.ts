@@ -9,9 +9,12 @@ import type { Device } from "../kernels/device.ts";
 import { generate as generateTokens } from "../models/generate.ts";
 import { llamaParameters } from "../models/llama.ts";
 import { uploadDirectory } from "../models/weights.ts";
+import { resolveData, resolveModel } from "../hub/resolve.ts";
 import { type LoadedModel, loadModel, stopTokens } from "../training/load.ts";
+import { RECORD_EXTENSIONS } from "../training/sources.ts";
 import { configHelp, type GenerateConfig, loadConfig } from "./config.ts";
 import { openDevice } from "./device.ts";
+import { withDownloads } from "./download_progress.ts";
 import { runCommand } from "./errors.ts";
 import { parseFlags } from "./flags.ts";
 import { createLinesFile } from "./lines_file.ts";
@@ -32,12 +35,20 @@ export async function generate(args: readonly string[]): Promise<void> {
   }
   const config = await loadConfig("generate", { file, overrides });
   const { prompt, data, output } = config;
-  const prompts: Prompt[] = prompt === null ? await readPrompts(data.prompts!) : [prompt];
+  const { model, files } = await withDownloads(async (onEvent) => ({
+    model: await resolveModel(config.model.path, { onEvent }),
+    files: prompt === null
+      ? await resolveData(data.prompts!, { onEvent, extensions: RECORD_EXTENSIONS })
+      : { paths: [] },
+  }));
+  const prompts: Prompt[] = prompt === null
+    ? (await Promise.all(files.paths.map(readPrompts))).flat()
+    : [prompt];
   const single = prompt !== null && output.file === null;
   const lines = single ? null : await createLinesFile(output.file);
   const progress = createProgress();
   try {
-    const completions = await answerPrompts(config.model.path, prompts, {
+    const completions = await answerPrompts(model.path, prompts, {
       ...config.generation,
       template: data.template,
       onProgress: (finished) => progress.update({ step: finished, total: prompts.length }),

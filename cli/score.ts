@@ -4,12 +4,15 @@
  * @module
  */
 import type { Device } from "../kernels/device.ts";
+import { resolveData, resolveModel } from "../hub/resolve.ts";
 import { loadModel, loadRecords } from "../training/load.ts";
 import { longestSequence } from "../training/plan.ts";
 import type { TrainingExample } from "../training/records.ts";
 import { scoreRecords } from "../training/scorer.ts";
+import { RECORD_EXTENSIONS } from "../training/sources.ts";
 import { configHelp, loadConfig } from "./config.ts";
 import { openDevice } from "./device.ts";
+import { withDownloads } from "./download_progress.ts";
 import { runCommand } from "./errors.ts";
 import { parseFlags } from "./flags.ts";
 import { createLinesFile } from "./lines_file.ts";
@@ -30,9 +33,17 @@ export async function score(args: readonly string[]): Promise<void> {
   }
   const config = await loadConfig("score", { file, overrides });
   const { data, batchSize, memoryLimit } = config;
-  const model = await loadModel(config.model.path, { template: data.template });
+  const files = await withDownloads(async (onEvent) => {
+    const found = await resolveModel(config.model.path, { onEvent });
+    const records = [];
+    for (const name of data.records) {
+      records.push(...(await resolveData(name, { onEvent, extensions: RECORD_EXTENSIONS })).paths);
+    }
+    return { model: found.path, records };
+  });
+  const model = await loadModel(files.model, { template: data.template });
   try {
-    const { examples, dropped } = await loadRecords(data.records, {
+    const { examples, dropped } = await loadRecords(files.records, {
       wanted: "any",
       tokenizer: model.tokenizer,
       data,

@@ -48,5 +48,13 @@ export { loadWeights, type PreparedRun, type PrepareOptions, prepareRun } from "
 export { completionExamples, pairExamples, type TrainingExample } from "./records.ts";
 export { type RunEvent, type RunOptions, runTraining } from "./run.ts";
 export type { Sample } from "./samples.ts";
+export {
+  RECORD_EXTENSIONS,
+  type RecordedNames,
+  resolveSources,
+  type RunFiles,
+  type RunNames,
+  type RunSources,
+} from "./sources.ts";
 export { learningRateAt, type ScheduleName, type ScheduleOptions } from "./schedule.ts";
 export { type CompletionScore, type ScoreOptions, scoreRecords } from "./scorer.ts";

@@ -16,11 +16,14 @@ import { type LoadedModel, type LoadedRecords, loadModel, loadRecords, type RunR
 import { needsHost } from "./step.ts";
 import type { TrainingLoss } from "./metrics.ts";
 import { type BatchPlan, longestSequence, planBatches } from "./plan.ts";
+import { resolveSources, type RunFiles } from "./sources.ts";
 
 /** A run that is ready to start. */
 export interface PreparedRun {
   /** The settings. */
   readonly config: RunConfig;
+  /** Where the files are that the settings name. */
+  readonly files: RunFiles;
   /** The model's files, closed by {@linkcode runTraining} or by the caller. */
   readonly model: LoadedModel;
   /** Its parameters. */
@@ -53,6 +56,8 @@ export interface PreparedRun {
 export interface PrepareOptions {
   /** A loss of the user's own instead of the configured one; over pairs, computed on the host in every step. */
   readonly loss?: PreferenceLossFunction;
+  /** Where the files are, if that has been found out with `resolveSources`; else it is now. */
+  readonly files?: RunFiles;
 }
 
 /**
@@ -62,15 +67,18 @@ export interface PrepareOptions {
  */
 export async function prepareRun(
   device: Device,
-  config: RunConfig,
+  given: RunConfig,
   options: PrepareOptions = {},
 ): Promise<PreparedRun> {
+  const { config, files } = options.files === undefined
+    ? await resolveSources(given)
+    : { config: given, files: options.files };
   const { data, training } = config;
   const loss: TrainingLoss = options.loss ?? compileLoss(lossOf(config));
   const strategy = strategyOf(config);
   const kind = recordsFor(loss, config);
   const sequencesPerRecord = kind === "pairs" ? 2 : 1;
-  const model = await loadModel(config.model.path, { template: data.template });
+  const model = await loadModel(files.model, { template: data.template });
   try {
     if (data.maxLength > model.config.maxPositions) {
       throw new Error(
@@ -79,12 +87,12 @@ export async function prepareRun(
       );
     }
     const reading = { wanted: kind, tokenizer: model.tokenizer, data };
-    const records = await loadRecords(data.train, reading);
-    const all = data.eval === null ? null : await loadRecords([data.eval], reading);
+    const records = await loadRecords(files.train, reading);
+    const all = files.eval === null ? null : await loadRecords(files.eval, reading);
     const heldOut = all === null || data.evalRecords === null ? all : limitRecords(all, data.evalRecords);
     const evaluation = heldOut?.examples ?? [];
     const hasReference = typeof loss === "function" || loss.needs.reference;
-    const referencePath = hasReference ? config.reference?.path ?? null : null;
+    const referencePath = hasReference ? files.reference : null;
     if (referencePath !== null) (await openReference(referencePath, model.config)).close();
     const mismatch: MismatchOptions = {
       maxLength: data.maxLength,
@@ -123,6 +131,7 @@ export async function prepareRun(
     const run = { totalSteps: training.steps };
     return {
       config,
+      files,
       model,
       parameters: llamaParameters(model.config),
       loss,
@@ -163,14 +172,13 @@ function limitRecords(records: LoadedRecords, count: number): LoadedRecords {
  * @throws If the reference's directory doesn't hold the same architecture.
  */
 export async function loadWeights(run: PreparedRun): Promise<void> {
-  const { engine, model, parameters, config } = run;
+  const { engine, model, parameters, files } = run;
   const upload = (set: "policy" | "reference", directory: ModelDirectory) =>
     uploadDirectory(engine.device, engine.sets[set]!, { directory, parameters });
   await upload("policy", model.directory);
-  const path = config.reference?.path ?? null;
   if (!run.hasReference) return;
-  if (path === null) return engine.copyPolicyToReference();
-  using directory = await openReference(path, model.config);
+  if (files.reference === null) return engine.copyPolicyToReference();
+  using directory = await openReference(files.reference, model.config);
   await upload("reference", directory);
   engine.copyReferenceToInitial();
 }

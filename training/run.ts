@@ -163,7 +163,7 @@ function evaluateRun(run: PreparedRun): Promise<Metrics> {
 }
 
 async function writePolicy(
-  { engine, parameters, model, config }: PreparedRun,
+  { engine, parameters, model, config, files }: PreparedRun,
   output: OutputDirectory,
 ): Promise<void> {
   const dtype = ({ float32: "F32", float16: "F16", bfloat16: "BF16" } as const)[config.model.dtype];
@@ -171,7 +171,7 @@ async function writePolicy(
     config: model.directory.config,
     tensors: weightTensors(engine.device, engine.sets.policy, { parameters }),
     dtype,
-    copyFrom: config.model.path,
+    copyFrom: files.model,
     replace: true,
   });
 }

@@ -144,7 +144,7 @@ const every = key(
 );
 
 const path = key(
-  "Directory of the model that the reference starts from; null starts from the policy.",
+  "Directory of the model that the reference starts from, or its id on the hub; null starts from the policy.",
   orNull(text("a path")),
   null,
 );

@@ -24,7 +24,8 @@ const atLeastOne = wholeNumber({ min: 1 });
 const seed = wholeNumber({ min: 0, max: 2 ** 32 - 1 });
 
 const modelPath = key(
-  "Directory of the model in Hugging Face layout: config.json, tokenizer.json and safetensors.",
+  "Directory of the model in Hugging Face layout: config.json, tokenizer.json and safetensors; or its id on the hub, " +
+    "owner/name or owner/name@revision.",
   text("a path"),
 );
 
@@ -69,8 +70,16 @@ const tokenEntries = {
 
 /** The records to train on. */
 export const trainDataSection = v.object({
-  train: key("Records to train on, as JSON lines; one path or a list.", paths()),
-  eval: key("Held-out records to evaluate on; null evaluates nothing.", orNull(text("a path")), null),
+  train: key(
+    "Records to train on, as JSON lines; one path or a list. On the hub: owner/name, or one file as in " +
+      "hf://datasets/owner/name@revision/train.jsonl.",
+    paths(),
+  ),
+  eval: key(
+    "Held-out records to evaluate on, named as those of data.train are; null evaluates nothing.",
+    orNull(text("a path")),
+    null,
+  ),
   eval_records: key(
     "How many of the held-out records are used, from the first; null uses all.",
     orNull(atLeastOne),
@@ -82,7 +91,7 @@ export const trainDataSection = v.object({
 
 /** The records to score. */
 export const scoreDataSection = v.object({
-  records: key("Records to score, as JSON lines; one path or a list.", paths()),
+  records: key("Records to score, as JSON lines; one path, or file on the hub, or a list.", paths()),
   ...tokenEntries,
 });
 
