@@ -101,10 +101,13 @@ async function openTarget(
   };
   try {
     const buffer = new Uint8Array(READ_BYTES);
-    for (let read; length <= file.size && (read = await handle.read(buffer)) !== null;) {
-      count(buffer.subarray(0, read));
+    const { size } = await handle.stat();
+    if (size > file.size) await restart();
+    else {
+      for (let read; length < size && (read = await handle.read(buffer)) !== null;) {
+        count(buffer.subarray(0, read));
+      }
     }
-    if (length > file.size) await restart();
   } catch (error) {
     handle.close();
     throw error;

@@ -7,6 +7,8 @@
 export interface FakeRepository {
   /** Files by path; those of 1 KiB and more, and all safetensors, are in large storage. */
   files: Record<string, Uint8Array<ArrayBuffer> | string>;
+  /** Sizes that the listing claims, where those are not the files' own. */
+  claimed?: Record<string, number>;
   /** Its one commit. */
   commit?: string;
   /** Names of its branches and tags, all of the one commit. */
@@ -42,6 +44,8 @@ export interface FakeHub extends AsyncDisposable {
   fail(part: SeenRequest["part"], ...faults: Fault[]): void;
   /** Files listed in one page. */
   pageSize: number;
+  /** Whether it always sends whole files. */
+  ignoresRanges: boolean;
   /** Replaces what is sent for a file, so that it doesn't fit its hash. */
   tampered: Map<string, Uint8Array<ArrayBuffer>>;
 }
@@ -58,6 +62,7 @@ export function startHub(repositories: Record<string, FakeRepository>): FakeHub 
     sent: new Map(),
     repositories,
     pageSize: 1000,
+    ignoresRanges: false,
     tampered: new Map(),
     fail: (part, ...more) => faults[part].push(...more),
   };
@@ -197,6 +202,10 @@ async function api(
     ...[...folders].map((path) => ({ type: "directory", oid: "f".repeat(40), size: 0, path })),
     ...await Promise.all(Object.entries(files).map(([path, content]) => describe(path, content))),
   ];
+  for (const entry of entries) {
+    const size = repository.claimed?.[entry.path];
+    if (size !== undefined && "lfs" in entry) Object.assign(entry, { size, lfs: { ...entry.lfs, size } });
+  }
   const start = Number(url.searchParams.get("cursor") ?? 0);
   const end = start + hub.pageSize;
   url.searchParams.set("cursor", String(end));
@@ -236,7 +245,7 @@ async function resolve(hub: FakeHubState, request: Request, cdn: string): Promis
   });
 }
 
-type FakeHubState = Pick<FakeHub, "repositories" | "tampered" | "sent">;
+type FakeHubState = Pick<FakeHub, "repositories" | "tampered" | "sent" | "ignoresRanges">;
 
 async function sendContent(hub: FakeHubState, request: Request): Promise<Response> {
   const path = decodeURIComponent(new URL(request.url).pathname.replace("/api/resolve-cache", ""));
@@ -244,7 +253,8 @@ async function sendContent(hub: FakeHubState, request: Request): Promise<Respons
   const file = rest.join("/");
   const bytes = hub.tampered.get(file) ?? bytesOf(hub.repositories[`${type}/${owner}/${name}`]!.files[file]!);
   const { sha256, git } = await hashesOf(bytes);
-  const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.get("range") ?? "");
+  const asked = hub.ignoresRanges ? null : request.headers.get("range");
+  const range = /^bytes=(\d+)-(\d*)$/.exec(asked ?? "");
   const headers = {
     ETag: `"${isLarge(file, bytes) ? sha256 : git}"`,
     "Accept-Ranges": "bytes",
@@ -282,7 +292,8 @@ function interrupt(response: Response, fault: { cutAfter: number } | { stallAfte
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       if (left > 0) {
-        const { value = new Uint8Array() } = await reader.read();
+        const { value } = await reader.read();
+        if (value === undefined) return controller.close();
         left -= value.length;
         return controller.enqueue(value);
       }
