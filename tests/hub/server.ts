@@ -204,7 +204,9 @@ async function api(
   ];
   for (const entry of entries) {
     const size = repository.claimed?.[entry.path];
-    if (size !== undefined && "lfs" in entry) Object.assign(entry, { size, lfs: { ...entry.lfs, size } });
+    if (size !== undefined && "lfs" in entry) {
+      Object.assign(entry, { size, lfs: Object.assign({}, entry.lfs, { size }) });
+    }
   }
   const start = Number(url.searchParams.get("cursor") ?? 0);
   const end = start + hub.pageSize;

@@ -171,6 +171,16 @@ Deno.test({
       error.message,
       `${FILE}: no room for its 200000 bytes; free some, or set HF_HUB_CACHE`,
     );
+
+    space.hub.repositories["models/owner/tiny"] = {
+      commit: "c".repeat(40),
+      files: { "config.json": "{ }", [FILE]: WEIGHTS },
+      claimed: { [FILE]: 2 ** 52 },
+    };
+    const before = new Map(space.hub.sent);
+    const { message } = await assertRejects(() => resolveModel(MODEL, space), HubError);
+    assertStringIncludes(message, "4294967296.0 MiB are to be fetched, but only ");
+    assertEquals(space.hub.sent, before);
   },
 });
 
