@@ -91,7 +91,6 @@ async function openTarget(
   const count = (bytes: Uint8Array) => {
     hash.update(bytes);
     length += bytes.length;
-    onBytes(bytes.length);
   };
   const restart = async () => {
     await handle.truncate(0);
@@ -102,11 +101,13 @@ async function openTarget(
   try {
     const buffer = new Uint8Array(READ_BYTES);
     const { size } = await handle.stat();
-    if (size > file.size) await restart();
-    else {
+    if (size > file.size) {
+      await handle.truncate(0);
+    } else {
       for (let read; length < size && (read = await handle.read(buffer)) !== null;) {
         count(buffer.subarray(0, read));
       }
+      onBytes(length); // at once, or reading them would count as the pace of the download
     }
   } catch (error) {
     handle.close();
@@ -122,6 +123,7 @@ async function openTarget(
       for (let at = 0; at < bytes.length;) {
         const written = await handle.write(bytes.subarray(at));
         count(bytes.subarray(at, at + written));
+        onBytes(written);
         at += written;
       }
     },
