@@ -4,8 +4,8 @@
  * @module
  */
 import { parseArgs } from "@std/cli";
-import { resolveData, resolveModel } from "../hub/resolve.ts";
-import { RECORD_EXTENSIONS } from "../training/sources.ts";
+import { resolveData } from "../hub/resolve.ts";
+import { findModel, RECORD_EXTENSIONS } from "../training/sources.ts";
 import { withDownloads } from "./download_progress.ts";
 import { runCommand, UserError } from "./errors.ts";
 
@@ -41,7 +41,7 @@ export async function download(args: readonly string[]): Promise<void> {
         const data = await resolveData(name, { onEvent, purpose: "train", extensions: RECORD_EXTENSIONS });
         return data.paths;
       }
-      const { path, source } = await resolveModel(name, { onEvent });
+      const { path, source } = await findModel(name, { onEvent });
       if (path !== source) return [path];
       throw new UserError(
         `${name}: this is ${await isThere(name) ? "here already" : "no name on the hub"}; wanted ` +

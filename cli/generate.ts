@@ -9,9 +9,9 @@ import type { Device } from "../kernels/device.ts";
 import { generate as generateTokens } from "../models/generate.ts";
 import { llamaParameters } from "../models/llama.ts";
 import { uploadDirectory } from "../models/weights.ts";
-import { resolveData, resolveModel } from "../hub/resolve.ts";
+import { resolveData } from "../hub/resolve.ts";
 import { type LoadedModel, loadModel, stopTokens } from "../training/load.ts";
-import { RECORD_EXTENSIONS } from "../training/sources.ts";
+import { findModel, RECORD_EXTENSIONS } from "../training/sources.ts";
 import { configHelp, type GenerateConfig, loadConfig } from "./config.ts";
 import { openDevice } from "./device.ts";
 import { withDownloads } from "./download_progress.ts";
@@ -36,7 +36,7 @@ export async function generate(args: readonly string[]): Promise<void> {
   const config = await loadConfig("generate", { file, overrides });
   const { prompt, data, output } = config;
   const { model, files } = await withDownloads(async (onEvent) => ({
-    model: await resolveModel(config.model.path, { onEvent }),
+    model: await findModel(config.model.path, { onEvent }),
     files: prompt === null
       ? await resolveData(data.prompts!, { onEvent, extensions: RECORD_EXTENSIONS })
       : { paths: [] },

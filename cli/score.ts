@@ -4,12 +4,12 @@
  * @module
  */
 import type { Device } from "../kernels/device.ts";
-import { resolveData, resolveModel } from "../hub/resolve.ts";
+import { resolveData } from "../hub/resolve.ts";
 import { loadModel, loadRecords } from "../training/load.ts";
 import { longestSequence } from "../training/plan.ts";
 import type { TrainingExample } from "../training/records.ts";
 import { scoreRecords } from "../training/scorer.ts";
-import { RECORD_EXTENSIONS } from "../training/sources.ts";
+import { findModel, RECORD_EXTENSIONS } from "../training/sources.ts";
 import { configHelp, loadConfig } from "./config.ts";
 import { openDevice } from "./device.ts";
 import { withDownloads } from "./download_progress.ts";
@@ -34,7 +34,7 @@ export async function score(args: readonly string[]): Promise<void> {
   const config = await loadConfig("score", { file, overrides });
   const { data, batchSize, memoryLimit } = config;
   const files = await withDownloads(async (onEvent) => {
-    const found = await resolveModel(config.model.path, { onEvent });
+    const found = await findModel(config.model.path, { onEvent });
     const records = [];
     for (const name of data.records) {
       records.push(...(await resolveData(name, { onEvent, extensions: RECORD_EXTENSIONS })).paths);

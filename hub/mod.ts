@@ -13,6 +13,7 @@ export {
   type ResolvedData,
   type ResolvedModel,
   resolveModel,
+  type ResolveModelOptions,
   type ResolveOptions,
 } from "./resolve.ts";
 export { type HubSettings, hubSettings } from "./settings.ts";

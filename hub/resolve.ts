@@ -14,12 +14,18 @@ import type { HubContext, HubEvent } from "./request.ts";
 import { type HubSettings, hubSettings } from "./settings.ts";
 import { type ChooseFiles, fetchSnapshot, type Snapshot } from "./snapshot.ts";
 
-/** Options of {@linkcode resolveModel} and {@linkcode resolveData}. */
+/** What {@linkcode resolveModel} and {@linkcode resolveData} can both be told. */
 export interface ResolveOptions {
   /** How the hub is reached; read from the environment by default. */
   readonly settings?: HubSettings;
   /** Receives what happens while files are fetched. */
   readonly onEvent?: (event: HubEvent) => void;
+}
+
+/** Options of {@linkcode resolveModel}. */
+export interface ResolveModelOptions extends ResolveOptions {
+  /** Called with the text of `config.json` and its name before weights are fetched; what it throws ends that. */
+  readonly checkConfig?: (text: string, name: string) => void;
 }
 
 /** Options of {@linkcode resolveData}. */
@@ -65,11 +71,14 @@ export interface ResolvedData {
  * // const { path, source } = await resolveModel("HuggingFaceTB/SmolLM2-135M"); source ends in @ and the commit
  * ```
  */
-export async function resolveModel(model: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
+export async function resolveModel(
+  model: string,
+  options: ResolveModelOptions = {},
+): Promise<ResolvedModel> {
   if (await isPath(model)) return { path: model, source: model };
   const id = parseModelId(model);
   if (id === null) return { path: model, source: model };
-  const { directory, commit } = await fetchNamed(model, { id, options, choose: modelFiles(id) });
+  const { directory, commit } = await fetchNamed(model, { id, options, choose: modelFiles(id, options) });
   return { path: directory, source: formatId({ ...id, revision: commit }) };
 }
 
@@ -102,8 +111,12 @@ export async function resolveData(data: string, options: ResolveDataOptions): Pr
   };
 }
 
-function modelFiles({ name }: HubId): ChooseFiles {
-  return (paths, read) => chooseModelFiles(paths, { read, name });
+function modelFiles({ name }: HubId, { checkConfig }: ResolveModelOptions): ChooseFiles {
+  return async (paths, read) => {
+    const files = await chooseModelFiles(paths, { read, name });
+    checkConfig?.(await read("config.json"), `${name}/config.json`);
+    return files;
+  };
 }
 
 function checkFile(path: string, paths: readonly string[]): string {

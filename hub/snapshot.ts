@@ -44,13 +44,18 @@ export async function fetchSnapshot(id: HubId, choose: ChooseFiles, context: Hub
   const { commit, tree } = await locate(id, cache, context);
   const snapshot = cache.snapshot(commit);
   const byPath = new Map(tree.map((file) => [file.path, file]));
-  const fetchFiles = (paths: readonly string[]) =>
+  const fetchFiles = (paths: readonly string[], context: HubContext) =>
     fetchAll(paths.map((path) => byPath.get(path)!), { id, commit, cache, context });
+  // What is read to choose is small, and not what somebody waits for.
+  const quiet: HubContext = {
+    ...context,
+    onEvent: (event) => event.type === "progress" || context.onEvent(event),
+  };
   const files = await choose([...byPath.keys()], async (path) => {
-    await fetchFiles([path]);
+    await fetchFiles([path], quiet);
     return await Deno.readTextFile(`${snapshot}/${path}`);
   });
-  await fetchFiles(files);
+  await fetchFiles(files, context);
   // Only now: a branch never names a commit that is here in part while an older one is here whole.
   if (!isCommit(revision) && await cache.readRef(revision) !== commit) await cache.writeRef(revision, commit);
   return { directory: snapshot, commit, files };

@@ -49,6 +49,7 @@ export { completionExamples, pairExamples, type TrainingExample } from "./record
 export { type RunEvent, type RunOptions, runTraining } from "./run.ts";
 export type { Sample } from "./samples.ts";
 export {
+  findModel,
   RECORD_EXTENSIONS,
   type RecordedNames,
   resolveSources,

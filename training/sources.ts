@@ -2,11 +2,30 @@
  * Where the files of a run are: what its configuration names, on this machine or fetched from the hub. This module does
  * file I/O.
  */
-import { resolveData, resolveModel, type ResolveOptions } from "../hub/resolve.ts";
+import { resolveData, type ResolvedModel, resolveModel, type ResolveOptions } from "../hub/resolve.ts";
+import { parseLlamaConfig } from "../models/files/llama_config.ts";
 import type { RunConfig } from "./config.ts";
 
 /** What `data/read.ts` reads, by the ends of the files' names. */
 export const RECORD_EXTENSIONS: readonly string[] = [".jsonl", ".jsonl.gz", ".json", ".json.gz"];
+
+/**
+ * Finds a model that is named by its path or by its id on the hub, as `resolveModel` does; of one whose architecture
+ * can't be used, no weights are fetched.
+ */
+export function findModel(name: string, options: ResolveOptions = {}): Promise<ResolvedModel> {
+  return resolveModel(name, { ...options, checkConfig });
+}
+
+function checkConfig(text: string, name: string): void {
+  let config: Record<string, unknown>;
+  try {
+    config = JSON.parse(text);
+  } catch {
+    return; // whoever opens the directory says so
+  }
+  parseLlamaConfig(config, { name });
+}
 
 /** The files of a run on this machine. */
 export interface RunFiles {
@@ -50,7 +69,7 @@ export async function resolveSources<C extends RunNames>(
   config: C,
   { recorded, ...options }: ResolveOptions & { recorded?: RecordedNames } = {},
 ): Promise<RunSources<C>> {
-  const findModel = (name: string) => resolveModel(asRecorded(name, recorded?.models ?? []), options);
+  const find = (name: string) => findModel(asRecorded(name, recorded?.models ?? []), options);
   const findData = (name: string, purpose: "train" | "eval") =>
     resolveData(asRecorded(name, recorded?.data ?? []), {
       ...options,
@@ -59,9 +78,9 @@ export async function resolveSources<C extends RunNames>(
     });
 
   const { model, data, reference } = config;
-  const foundModel = await findModel(model.path);
+  const foundModel = await find(model.path);
   const referencePath = reference?.path ?? null;
-  const foundReference = referencePath === null ? null : await findModel(referencePath);
+  const foundReference = referencePath === null ? null : await find(referencePath);
   const train = [];
   for (const name of data.train) train.push(await findData(name, "train"));
   const held = data.eval === null ? null : await findData(data.eval, "eval");

@@ -154,6 +154,17 @@ Deno.test("resolveModel refuses repositories without safetensors and says why, b
   assertEquals(space.hub.sent.size, 0);
 });
 
+Deno.test("resolveModel has the configuration checked before it fetches weights", async () => {
+  await using space = await createHubWorkspace();
+  const checkConfig = (text: string, name: string) => {
+    throw new Error(`${name}: ${text.trim()}`);
+  };
+  const options = { settings: space.settings, checkConfig };
+  const { message } = await assertRejects(() => resolveModel(MODEL, options), Error);
+  assertEquals(message, `${MODEL}/config.json: ${String(FILES["config.json"]).trim()}`);
+  assertEquals([...space.hub.sent.keys()], ["config.json"]);
+});
+
 Deno.test("resolveModel says what is missing and what is near", async () => {
   await using space = await createHubWorkspace();
   await assertFails(space, "owner/tin", {
@@ -258,6 +269,8 @@ Deno.test("resolveData finds files by what they are for, by name, and leaves pat
     paths: ["data/test.jsonl"],
     source: `hf://datasets/owner/pairs@${COMMIT}/data/test.jsonl`,
   });
+  const [path] = (await resolveData("hf://datasets/owner/pairs/data/test.jsonl", options)).paths;
+  assertEquals(await Deno.readTextFile(path!), records + records + records);
   assertEquals(await find("absent/pairs.jsonl"), {
     paths: ["absent/pairs.jsonl"],
     source: "absent/pairs.jsonl",
