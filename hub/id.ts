@@ -95,7 +95,18 @@ export function parseDatasetId(text: string): HubId | null {
   };
 }
 
-/** Writes an id so that it is read as the same again. */
+/**
+ * Writes an id so that it is read as the same again.
+ *
+ * @example
+ * ```ts
+ * import { formatId, parseDatasetId } from "@tr/align/hub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const id = parseDatasetId("hf://datasets/owner/pairs/train.jsonl")!;
+ * assertEquals(formatId({ ...id, revision: "v1" }), "hf://datasets/owner/pairs@v1/train.jsonl");
+ * ```
+ */
 export function formatId({ type, name, revision, path }: HubId): string {
   if (path === null) return revision === null ? name : `${name}@${revision}`;
   const written = revision === null || /^refs\/[^/]+\/[^/]+$/.test(revision)

@@ -22,6 +22,7 @@ export interface HubContext {
 }
 
 const PASSING_STATUSES = [408, 425, 429, 500, 502, 503, 504];
+const SILENT_RETRIES = 2;
 const LONGEST_WAIT = 10 * 60_000; // the hub's rate limits are over after five minutes
 
 /**
@@ -128,13 +129,19 @@ export async function retrying<T>(
   { settings, onEvent }: HubContext,
   attempt: (gotFurther: () => void) => Promise<T>,
 ): Promise<T> {
+  let hasBegun = false;
   for (let failures = 0;;) {
     try {
-      return await attempt(() => failures = 0);
+      return await attempt(() => {
+        [failures, hasBegun] = [0, true];
+      });
     } catch (error) {
       if (!(error instanceof HubError) || error.kind !== "unreachable") throw error;
       const wait = error.retryAfter ?? settings.backOffMilliseconds * 2 ** failures * (1 + Math.random() / 4);
-      if (++failures > settings.retries || wait > LONGEST_WAIT) throw error;
+      // Without any answer there is probably no network, or a mistyped path was taken for an id.
+      const isSilent = error.answer === null && !hasBegun;
+      const allowed = isSilent ? Math.min(settings.retries, SILENT_RETRIES) : settings.retries;
+      if (++failures > allowed || wait > LONGEST_WAIT) throw error;
       if (wait >= 500) {
         onEvent({ type: "message", text: `${error.message}; trying again in ${(wait / 1000).toFixed(0)} s` });
       }

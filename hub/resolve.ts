@@ -90,6 +90,16 @@ export async function resolveModel(
  * What is there as a path is taken as a path, and so is what ends as files of records do.
  *
  * @throws {Error} if there is no such data set, or it can't be fetched; the message says what was tried and what to do
+ *
+ * @example
+ * ```ts
+ * import { resolveData } from "@tr/align/hub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { paths } = await resolveData("pairs.jsonl", { extensions: [".jsonl"] });
+ * assertEquals(paths, ["pairs.jsonl"]);
+ * // await resolveData("hf://datasets/owner/name/train.jsonl", { extensions: [".jsonl"] }) fetches the file
+ * ```
  */
 export async function resolveData(data: string, options: ResolveDataOptions): Promise<ResolvedData> {
   const { purpose = "any", extensions } = options;

@@ -35,6 +35,15 @@ const DEFAULT_TIMEOUT_SECONDS = 10;
  *
  * @param environment variables to read instead of the process's own
  * @throws {Error} if `HF_ENDPOINT` is no address
+ *
+ * @example
+ * ```ts
+ * import { hubSettings } from "@tr/align/hub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { cache, endpoint } = await hubSettings({ HF_HOME: "/data/hf", HF_ENDPOINT: "https://hf.example" });
+ * assertEquals([cache, endpoint], ["/data/hf/hub", "https://hf.example"]);
+ * ```
  */
 export async function hubSettings(
   environment: Readonly<Record<string, string>> = Deno.env.toObject(),

@@ -160,6 +160,19 @@ Deno.test("failures that don't pass are not repeated, and those that do only so 
   assertEquals(space.hub.requests.length, 4);
 });
 
+Deno.test("a hub that can't be reached is given up sooner than one that answers", async () => {
+  await using space = await createHubWorkspace();
+  const settings = { ...space.settings, retries: 6, backOffMilliseconds: 300 };
+  await space.hub[Symbol.asyncDispose]();
+  const error = await assertRejects(() => resolveModel(MODEL, { ...space, settings }), HubError);
+  assertStringIncludes(error.message, `no such directory here; ${settings.endpoint} can't be reached`);
+  assertEquals(
+    space.messages().length,
+    1,
+    "of two repetitions, the one after more than half a second is announced",
+  );
+});
+
 Deno.test({
   name: "a full disk is named as such, and a download that can't fit does not start",
   ignore: Deno.build.os !== "linux", // /dev/full is Linux's
