@@ -32,5 +32,6 @@ export * from "./reference/mod.ts";
 export * from "./kernels/mod.ts";
 export * from "./models/mod.ts";
 export * from "./data/mod.ts";
+export * from "./hub/mod.ts";
 export * from "./training/mod.ts";
 export * from "./evaluation/mod.ts";

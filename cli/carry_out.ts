@@ -6,13 +6,16 @@ import type { Metrics } from "../training/metrics.ts";
 import { checkDirectory, claimDirectory, type OutputDirectory } from "../training/output.ts";
 import { type PreparedRun, prepareRun } from "../training/prepare.ts";
 import { runTraining } from "../training/run.ts";
+import { locateRun } from "../training/sources.ts";
 import type { Sample } from "../training/samples.ts";
 import { type SftConfig, stringifyConfig, type TrainConfig } from "./config.ts";
 import { openDevice } from "./device.ts";
+import { withDownloads } from "./download_progress.ts";
 import { UserError } from "./errors.ts";
 import { formatBytes, formatCount } from "./format.ts";
 import { describeRun } from "./preflight.ts";
 import { createProgress } from "./progress.ts";
+import { recordedNames } from "./resume.ts";
 
 /** Switches of the commands that train. */
 export interface RunSwitches {
@@ -49,11 +52,11 @@ export interface RunResult {
  * @throws {UserError} with exit code 130 after an interruption
  */
 export async function carryOut(
-  config: TrainConfig | SftConfig,
+  given: TrainConfig | SftConfig,
   switches: RunSwitches,
 ): Promise<RunResult | null> {
   const { dryRun = false, resume = false, overwrite = false } = switches;
-  const path = config.output.directory;
+  const path = given.output.directory;
   if (resume && overwrite) {
     throw new UserError("--resume would be ignored beside --overwrite; give one of them");
   }
@@ -61,7 +64,11 @@ export async function carryOut(
   if (!dryRun) await checkDirectory(path, { mode });
   const device = await openDevice();
   try {
-    const run = await prepareRun(device, config);
+    const recorded = resume ? await recordedNames(path) : undefined;
+    const { config, files } = await withDownloads((onEvent) =>
+      locateRun(given, { onEvent, ...(recorded && { recorded }) })
+    );
+    const run = await prepareRun(device, config, { files });
     try {
       const color = Deno.stdout.isTerminal() && !Deno.noColor;
       console.log(describeRun(run, { color }));

@@ -9,10 +9,13 @@ import type { Device } from "../kernels/device.ts";
 import { generate as generateTokens } from "../models/generate.ts";
 import { modelParameters } from "../models/families/mod.ts";
 import { writeFileAtomic } from "../models/files/write_file.ts";
+import { resolveData } from "../hub/resolve.ts";
 import { type LoadedModel, loadModel, stopTokens } from "../training/load.ts";
 import { loadMerged } from "../training/lora.ts";
 import { configHelp, type GenerateConfig, loadConfig } from "./config.ts";
 import { openDevice } from "./device.ts";
+import { findModel, RECORD_EXTENSIONS } from "../training/sources.ts";
+import { withDownloads } from "./download_progress.ts";
 import { formatAnswer } from "./answers_file.ts";
 import { runCommand, UserError } from "./errors.ts";
 import { parseFlags } from "./flags.ts";
@@ -35,16 +38,27 @@ export async function generate(args: readonly string[]): Promise<void> {
   }
   const config = await loadConfig("generate", { file, overrides });
   const { prompt, data, output } = config;
+  const { model, files } = await withDownloads(async (onEvent) => ({
+    model: await findModel(config.model.path, { onEvent }),
+    files: prompt === null
+      ? await resolveData(data.prompts!, { onEvent, extensions: RECORD_EXTENSIONS })
+      : { paths: [] },
+  }));
   const asked: PromptEntry[] = prompt === null
-    ? await readPrompts(data.prompts!)
+    ? (await Promise.all(files.paths.map(readPrompts))).flat()
     : [{ prompt, entry: { prompt } }];
   const prompts = asked.map(({ prompt }) => prompt);
   const { format } = output;
   const isArray = format === "alpaca_eval";
-  const model = output.name ?? config.model.path.replace(/\/+$/, "").split("/").at(-1)!;
+  const name = output.name ?? config.model.path.replace(/\/+$/, "").split("/").at(-1)!;
   const write = (completions: readonly Completion[]) =>
     asked.map((entry, index) =>
-      formatAnswer({ ...entry, ...completions[index]! }, { format, model, time: Date.now() / 1000, index })
+      formatAnswer({ ...entry, ...completions[index]! }, {
+        format,
+        model: name,
+        time: Date.now() / 1000,
+        index,
+      })
     );
   // What the form lacks is found before an answer is drawn.
   write(asked.map(() => ({ completion: "", tokens: 0 })));
@@ -55,7 +69,7 @@ export async function generate(args: readonly string[]): Promise<void> {
   }
   const progress = createProgress();
   try {
-    const completions = await answerPrompts(config.model.path, prompts, {
+    const completions = await answerPrompts(model.path, prompts, {
       ...config.generation,
       template: data.template,
       adapter: config.model.adapter,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatCount, formatDuration } from "./format.ts";
+import { formatBytes, formatCount, formatDuration } from "./format.ts";
 
 /** How far a run is, and how it fares. */
 export interface ProgressUpdate {
@@ -17,12 +17,16 @@ export interface ProgressUpdate {
   margin?: number | undefined;
   /** Tokens trained on in a second. */
   tokensPerSecond?: number | undefined;
+  /** What steps are, where they are bytes of a download. */
+  unit?: "bytes" | undefined;
 }
 
 /** A {@linkcode ProgressUpdate} with the time that is left. */
 export interface ProgressState extends ProgressUpdate {
   /** Seconds until the last step, once two steps have been timed. */
   secondsLeft?: number | undefined;
+  /** Steps in a second, over the same time. */
+  stepsPerSecond?: number | undefined;
 }
 
 /** Draws the progress of a run. */
@@ -65,7 +69,7 @@ const CLEAR_LINE = "\r\x1b[K";
  * Where the line is narrow the bar shrinks, then parts go, the least important first, then the bar; the step stays.
  */
 export function renderProgress(state: ProgressState, width: number, { color = false } = {}): string {
-  const counter = `${state.step}/${state.total}`;
+  const counter = counterOf(state);
   const parts = measures(state);
   const room = () => width - [counter, "", ...parts].join(GAP).length;
   while (parts.length > PARTS_BEFORE_BAR && room() < SHORTEST_BAR) parts.pop();
@@ -78,14 +82,20 @@ export function renderProgress(state: ProgressState, width: number, { color = fa
 
 /** Draws a state as one plain line, for a log. */
 export function renderProgressLine(state: ProgressState): string {
-  return [`step ${state.step}/${state.total}`, ...measures(state)].join(GAP);
+  const noun = state.unit === "bytes" ? "downloaded" : "step";
+  return [`${noun} ${counterOf(state)}`, ...measures(state)].join(GAP);
+}
+
+function counterOf({ step, total, unit }: ProgressState): string {
+  return unit === "bytes" ? `${formatBytes(step)}/${formatBytes(total)}` : `${step}/${total}`;
 }
 
 // The most important first.
 function measures(state: ProgressState): string[] {
-  const { loss, margin, secondsLeft, tokensPerSecond } = state;
+  const { loss, margin, secondsLeft, stepsPerSecond, tokensPerSecond, unit } = state;
   const parts = [`${String(Math.floor(100 * share(state))).padStart(3)}%`];
   if (loss !== undefined) parts.push(`loss ${loss.toFixed(4)}`);
+  if (unit === "bytes" && stepsPerSecond !== undefined) parts.push(`${formatBytes(stepsPerSecond)}/s`);
   if (secondsLeft !== undefined) parts.push(`${formatDuration(secondsLeft)} left`);
   if (margin !== undefined) parts.push(`margin ${margin.toFixed(3)}`);
   if (tokensPerSecond !== undefined) parts.push(`${formatCount(tokensPerSecond)} tok/s`);
@@ -135,10 +145,9 @@ export function createProgress(options: ProgressOptions = {}): Progress {
       // Timed from the first step's end: that step also compiles the program, and a resumed run starts late.
       first ??= { step: update.step, time };
       const steps = update.step - first.step;
-      const secondsLeft = steps > 0
-        ? (time - first.time) / 1000 / steps * (update.total - update.step)
-        : undefined;
-      latest = { ...update, secondsLeft };
+      const stepsPerSecond = steps > 0 ? steps / ((time - first.time) / 1000) : undefined;
+      const secondsLeft = stepsPerSecond && (update.total - update.step) / stepsPerSecond;
+      latest = { ...update, secondsLeft, stepsPerSecond };
       if (time - shownAt >= interval || update.step >= update.total) show(latest);
     },
     print(message) {

@@ -1,4 +1,6 @@
 /** Which configuration a resumed run has. */
+import { parse } from "@std/yaml";
+import type { RecordedNames } from "../training/sources.ts";
 import type { Override } from "./config.ts";
 import { UserError } from "./errors.ts";
 
@@ -21,6 +23,22 @@ export function resumedConfigFile(
   const config = `${directory}/config.yaml`;
   if (isFile(config)) return config;
   throw new UserError(`${directory}: there is no run to resume here; leave out --resume to start one`);
+}
+
+/** What a run recorded of the models and records that it names, with the commits of those on the hub. */
+export async function recordedNames(directory: string): Promise<RecordedNames> {
+  const config = parse(await Deno.readTextFile(`${directory}/config.yaml`)) as {
+    model?: { path?: unknown };
+    reference?: { path?: unknown };
+    data?: { train?: unknown; eval?: unknown };
+  } | null;
+  const texts = (...values: unknown[]) =>
+    values.flat().map((value) => (value as { path?: unknown } | null)?.path ?? value)
+      .filter((value) => typeof value === "string");
+  return {
+    models: texts(config?.model?.path, config?.reference?.path),
+    data: texts(config?.data?.train, config?.data?.eval),
+  };
 }
 
 function isFile(path: string): boolean {

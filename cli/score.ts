@@ -10,8 +10,10 @@ import { longestSequence } from "../training/plan.ts";
 import { describeRecords } from "../training/checks.ts";
 import { type Examples, sizesOf } from "../training/examples.ts";
 import { scoreRecords } from "../training/scorer.ts";
+import { findModel, locateRecords } from "../training/sources.ts";
 import { configHelp, loadConfig } from "./config.ts";
 import { openDevice } from "./device.ts";
+import { withDownloads } from "./download_progress.ts";
 import { runCommand } from "./errors.ts";
 import { parseFlags } from "./flags.ts";
 import { createLinesFile } from "./lines_file.ts";
@@ -34,12 +36,22 @@ export async function score(args: readonly string[]): Promise<void> {
   }
   const config = await loadConfig("score", { file, overrides });
   const { data, batchSize, memoryLimit } = config;
-  const model = await loadModel(config.model.path, { template: data.template });
+  const files = await withDownloads(async (onEvent) => {
+    const found = await findModel(config.model.path, { onEvent });
+    const located = new Map<string, readonly string[]>();
+    const records = [];
+    for (const entry of data.records) {
+      records.push(await locateRecords(entry, { onEvent, datasetInfo: data.datasetInfo, located }));
+    }
+    return { model: found.path, records, located };
+  });
+  const model = await loadModel(files.model, { template: data.template });
   try {
-    const { examples, dropped, notes } = await loadRecords(data.records, {
+    const { examples, dropped, notes } = await loadRecords(files.records, {
       wanted: "any",
       tokenizer: model.tokenizer,
       data,
+      located: files.located,
     });
     for (const note of notes) console.error(`warning: ${note}`);
     if (dropped !== "") console.error(dropped);

@@ -5,7 +5,7 @@
  * @module
  */
 export * from "./records.ts";
-export { RecordError, type RecordSource } from "./fields.ts";
+export { type JsonObject, RecordError, type RecordSource } from "./fields.ts";
 export { parseRecord } from "./parse_record.ts";
 export { type LlamaFactoryColumns, type LlamaFactoryLayout } from "./llama_factory.ts";
 export type { MessageTags } from "./messages.ts";

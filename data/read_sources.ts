@@ -53,17 +53,29 @@ const DESCRIPTIONS = [
  *
  * @param entries as the user gives them
  * @param options `datasetInfo`: path of a `dataset_info.json`; `splits`: which split of a directory to take
- * where none is named, default `train`
+ * where none is named, default `train`; `located`: the files of what is not a path here
  * @throws {Error} if there is no such path, split or entry, or a setting would be ignored
  */
 export async function resolveSources(
   entries: readonly DataEntry[],
-  { datasetInfo = null, splits = ["train"] }: { datasetInfo?: string | null; splits?: readonly string[] } =
-    {},
+  { datasetInfo = null, splits = ["train"], located }: {
+    datasetInfo?: string | null;
+    splits?: readonly string[];
+    located?: ReadonlyMap<string, readonly string[]> | undefined;
+  } = {},
 ): Promise<DataSource[]> {
   const info = datasetInfo === null ? null : await readJson(datasetInfo);
   return await Promise.all(entries.map(async (entry): Promise<DataSource> => {
     const { path, split = null, weight = null } = typeof entry === "string" ? { path: entry } : entry;
+    const elsewhere = located?.get(path);
+    if (elsewhere !== undefined) {
+      if (split !== null) {
+        throw new Error(
+          `${path}: split ${split} would be ignored; name the files of a split on the hub by their path`,
+        );
+      }
+      return { name: path, files: elsewhere, layout: null, weight, isListed: false };
+    }
     const isListed = info !== null && (isJsonObject(info) && path in info || !(await isThere(path)));
     if (!isListed) {
       return { name: path, files: await findFiles(path, { split, splits }), layout: null, weight, isListed };

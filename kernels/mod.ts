@@ -61,6 +61,7 @@ export {
   layoutParameters,
   maximumSegmentBytes,
   type ParameterLayout,
+  type ParameterPiece,
   type ParameterSet,
   type ParameterSpec,
 } from "./parameters.ts";

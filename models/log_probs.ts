@@ -42,7 +42,7 @@ export type BatchInputs =
   & Readonly<Partial<Record<OptionalInput, Tensor>>>;
 
 /** Inputs that only some models or losses read. */
-type OptionalInput =
+export type OptionalInput =
   | "slot_weights"
   | "window_spans"
   | "position_list_targets"

@@ -27,6 +27,7 @@ export {
   type BatchSizes,
   type CompletionLogProbs,
   completionLogProbs,
+  type OptionalInput,
 } from "./log_probs.ts";
 export { applyAdapters } from "./lora/apply.ts";
 export {

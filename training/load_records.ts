@@ -74,6 +74,8 @@ export interface LoadOptions {
   readonly data:
     & Pick<RunConfig["data"], "maxLength" | "maxPromptLength" | "truncate" | "invalid">
     & Partial<Pick<RunConfig["data"], "datasetInfo" | "cache">>;
+  /** The files of sources that are not paths here, by name. */
+  readonly located?: ReadonlyMap<string, readonly string[]>;
   /** Which split of a directory to take where none is named, the first that is there; default `train`. */
   readonly splits?: readonly string[];
 }
@@ -138,8 +140,8 @@ async function loadSources(entries: readonly DataEntry[], options: LoadOptions):
   /** Whether a source is one of `dataset_info.json`. */
   isListed: boolean;
 }> {
-  const { wanted, needsMargins = null, tokenizer, data, splits = ["train"] } = options;
-  const sources = await resolveSources(entries, { datasetInfo: data.datasetInfo ?? null, splits });
+  const { wanted, needsMargins = null, tokenizer, data, located, splits = ["train"] } = options;
+  const sources = await resolveSources(entries, { datasetInfo: data.datasetInfo ?? null, splits, located });
   const severalFiles = sources.flatMap(({ files }) => files).length > 1;
   const loaded: (FileTokens & { source: number })[] = [];
   for (const [source, { files, layout }] of sources.entries()) {

@@ -71,5 +71,15 @@ export {
 } from "./reference_settings.ts";
 export { type RunEvent, type RunOptions, runTraining } from "./run.ts";
 export type { Sample } from "./samples.ts";
+export {
+  findModel,
+  locateRecords,
+  locateRun,
+  RECORD_EXTENSIONS,
+  type RecordedNames,
+  type RunFiles,
+  type RunNames,
+  type RunSources,
+} from "./sources.ts";
 export { learningRateAt, type ScheduleName, type ScheduleOptions } from "./schedule.ts";
 export { type CompletionScore, type ScoreOptions, scoreRecords } from "./scorer.ts";

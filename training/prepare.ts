@@ -24,11 +24,14 @@ import type { TrainingLoss } from "./metrics.ts";
 import { type BatchPlan, longestSequence, planBatches } from "./plan.ts";
 import { strategyOf } from "./reference_settings.ts";
 import { MEASURED_AFTER } from "./reference_update.ts";
+import { locateRun, type RunFiles } from "./sources.ts";
 
 /** A run that is ready to start. */
 export interface PreparedRun {
   /** The settings. */
   readonly config: RunConfig;
+  /** Where the files are that the settings name. */
+  readonly files: RunFiles;
   /** The model's files, closed by {@linkcode runTraining} or by the caller. */
   readonly model: LoadedModel;
   /** Its parameters. */
@@ -63,6 +66,8 @@ export interface PreparedRun {
 export interface PrepareOptions {
   /** A loss of the user's own instead of the configured one; over pairs, computed on the host in every step. */
   readonly loss?: PreferenceLossFunction;
+  /** Where the files are, if that has been found out with `locateRun`; else it is now. */
+  readonly files?: RunFiles;
 }
 
 /**
@@ -72,15 +77,18 @@ export interface PrepareOptions {
  */
 export async function prepareRun(
   device: Device,
-  config: RunConfig,
+  given: RunConfig,
   options: PrepareOptions = {},
 ): Promise<PreparedRun> {
+  const { config, files } = options.files === undefined
+    ? await locateRun(given)
+    : { config: given, files: options.files };
   const { data, training } = config;
   const loss: TrainingLoss = options.loss ?? compileLoss(lossOf(config));
   const strategy = strategyOf(config);
   const kind = recordsFor(loss, config);
   const sequencesPerRecord = kind === "pairs" ? 2 : 1;
-  const model = await loadModel(config.model.path, { template: data.template });
+  const model = await loadModel(files.model, { template: data.template });
   try {
     if (data.maxLength > model.config.maxPositions) {
       throw new Error(
@@ -93,10 +101,11 @@ export async function prepareRun(
       needsMargins: typeof loss !== "function" && loss.needs.margins ? loss.name : null,
       tokenizer: model.tokenizer,
       seed: training.seed,
+      located: files.located,
     });
     const evaluation = heldOut?.examples ?? [];
     const hasReference = typeof loss === "function" || loss.needs.reference;
-    const referencePath = hasReference ? config.reference?.path ?? null : null;
+    const referencePath = hasReference ? files.reference : null;
     if (referencePath !== null) (await openReference(referencePath, model.config)).close();
     const mismatch: MismatchOptions = {
       maxLength: data.maxLength,
@@ -156,6 +165,7 @@ export async function prepareRun(
     });
     return {
       config,
+      files,
       model,
       parameters,
       lora,
@@ -206,7 +216,7 @@ function recordsFor(loss: TrainingLoss, config: RunConfig): RunRecords {
  * @throws If the reference's directory doesn't hold the same architecture.
  */
 export async function loadWeights(run: PreparedRun): Promise<void> {
-  const { engine, model, parameters, config, lora } = run;
+  const { engine, model, parameters, config, lora, files } = run;
   const upload = (set: "base" | "policy" | "reference", directory: ModelDirectory) =>
     uploadDirectory(engine.device, engine.sets[set]!, { directory, parameters });
   if (lora === null) await upload("policy", model.directory);
@@ -221,10 +231,9 @@ export async function loadWeights(run: PreparedRun): Promise<void> {
       seed: config.training.seed,
     });
   }
-  const path = config.reference?.path ?? null;
   if (!run.hasReference) return;
-  if (path === null) return engine.copyPolicyToReference();
-  using directory = await openReference(path, model.config);
+  if (files.reference === null) return engine.copyPolicyToReference();
+  using directory = await openReference(files.reference, model.config);
   await upload("reference", directory);
   engine.copyReferenceToInitial();
 }

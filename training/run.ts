@@ -167,7 +167,7 @@ function evaluateRun(run: PreparedRun): Promise<Metrics> {
 
 /** Writes the trained policy: its adapter if it has one, and the whole model. */
 async function writePolicy(
-  { engine, parameters, model, config, lora }: PreparedRun,
+  { engine, parameters, model, config, lora, files }: PreparedRun,
   output: OutputDirectory,
 ): Promise<void> {
   const { device, sets } = engine;
@@ -179,7 +179,7 @@ async function writePolicy(
       tensors: adapterValues(device, sets.policy, { layout }),
       baseModel: path,
       transposed: model.config.transposed,
-      copyFrom: path,
+      copyFrom: files.model,
     });
     if (!settings!.merge) return;
   }
@@ -192,7 +192,7 @@ async function writePolicy(
         adapters: engine.weights("policy").adapters!,
       }),
     dtype: ({ float32: "F32", float16: "F16", bfloat16: "BF16" } as const)[dtype],
-    copyFrom: path,
+    copyFrom: files.model,
     replace: true,
   });
 }

@@ -127,17 +127,27 @@ export interface CommandKeys {
   elsewhere: Readonly<Record<string, string>>;
 }
 
+const REVISIONS = {
+  "model.revision": "write it into model.path: owner/name@revision",
+  "data.revision": "write it after the data set's name: hf://datasets/owner/name@revision/file.jsonl",
+};
+
 const SAMPLE_LENGTH = "output.sample_tokens sets the length of a run's samples";
 
 /** The keys of every command. */
 export const COMMANDS: Readonly<Record<Command, CommandKeys>> = {
   train: {
     schema: trainSchema,
-    elsewhere: { "generation.max_tokens": SAMPLE_LENGTH },
+    elsewhere: {
+      ...REVISIONS,
+      "reference.revision": "write it into reference.path: owner/name@revision",
+      "generation.max_tokens": SAMPLE_LENGTH,
+    },
   },
   sft: {
     schema: sftSchema,
     elsewhere: {
+      ...REVISIONS,
       loss: "sft has one loss, the cross-entropy of the completion; other losses are for train",
       reference: "sft compares with no reference; train does",
       "training.initial_every": "sft has no rewards to measure; train does",
@@ -155,6 +165,7 @@ export const COMMANDS: Readonly<Record<Command, CommandKeys>> = {
   score: {
     schema: scoreSchema,
     elsewhere: {
+      ...REVISIONS,
       "data.train": "score reads data.records",
       "output.directory": "score writes one file, output.file",
       "training.batch_size": "score has batch_size without a section",
@@ -165,6 +176,7 @@ export const COMMANDS: Readonly<Record<Command, CommandKeys>> = {
   generate: {
     schema: generateSchema,
     elsewhere: {
+      ...REVISIONS,
       "data.prompt": "generate has prompt without a section",
       "output.directory": "generate writes one file, output.file",
       "output.sample_tokens": "generate has generation.max_tokens",

@@ -26,7 +26,8 @@ const atLeastOne = wholeNumber({ min: 1 });
 const seed = wholeNumber({ min: 0, max: 2 ** 32 - 1 });
 
 const modelPath = key(
-  "Directory of the model in Hugging Face layout: config.json, tokenizer.json and safetensors.",
+  "Directory of the model in Hugging Face layout: config.json, tokenizer.json and safetensors; or its id on the hub, " +
+    "owner/name or owner/name@revision.",
   text("a path"),
 );
 
@@ -90,7 +91,8 @@ const tokenEntries = {
 /** The records to train on. */
 export const trainDataSection = v.object({
   train: key(
-    "Records to train on: files (JSON or parquet), directories or names in dataset_info; one or a list.",
+    "Records to train on: files (JSON or parquet), directories, names in dataset_info, or data sets on the hub (owner/name, or " +
+      "one file as in hf://datasets/owner/name@revision/train.jsonl); one or a list.",
     sources({ weights: true }),
   ),
   eval: key(
@@ -110,7 +112,7 @@ export const trainDataSection = v.object({
 /** The records to score. */
 export const scoreDataSection = v.object({
   records: key(
-    "Records to score: files (JSON or parquet), directories or names in dataset_info; one or a list.",
+    "Records to score: files (JSON or parquet), directories, names in dataset_info, or data sets on the hub; one or a list.",
     sources({ weights: false }),
   ),
   ...tokenEntries,

@@ -157,3 +157,22 @@ Deno.test("createProgress that was never updated finishes silently", () => {
   progress.finish();
   assertEquals(written, []);
 });
+
+Deno.test("renderProgress counts a download in bytes, with its rate", () => {
+  const MiB = 2 ** 20;
+  const state = {
+    step: 64 * MiB,
+    total: 256 * MiB,
+    unit: "bytes",
+    stepsPerSecond: 12.5 * MiB,
+    secondsLeft: 15,
+  } as const;
+  assertEquals(
+    renderProgress(state, 100),
+    "64.0 MiB/256.0 MiB  ██████░░░░░░░░░░░░░░░░░░   25%  12.5 MiB/s  15s left",
+  );
+  assertEquals(
+    renderProgressLine(state),
+    "downloaded 64.0 MiB/256.0 MiB   25%  12.5 MiB/s  15s left",
+  );
+});

@@ -1,6 +1,6 @@
 /** Adapters in the engine: against PyTorch's numbers for PEFT's adapter, and against the full matrices that they stand for. */
 import { assert, assertEquals } from "@std/assert";
-import { type measureGroups, packGroups } from "../../data/pack.ts";
+import { packGroups } from "../../data/pack.ts";
 import { compileLoss } from "../../losses/compile.ts";
 import { dpo } from "../../losses/dpo.ts";
 import { openAdapterDirectory } from "../../models/files/adapter_directory.ts";
