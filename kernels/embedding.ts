@@ -100,5 +100,6 @@ export function lookUp(
 /** The first row of a part and how many are its own; the last has all that follow, so that every index has a part. */
 function rangeOf(parts: readonly MatrixPart[], index: number): [first: number, entries: number] {
   const [start, end] = parts[index]!.rows;
-  return [start, index === parts.length - 1 ? 0xffffffff : end - start];
+  // Indices before `start`, less it, wrap around to 2³² − start and more.
+  return [start, index === parts.length - 1 ? Math.min(2 ** 32 - 1, 2 ** 32 - start) : end - start];
 }

@@ -80,7 +80,11 @@ export function weightProduct(
     throw new RangeError(`linear: x is [${x.shape}], the parts of the weight have ${inner} rows together`);
   }
   const [, width] = sizesOf(weight);
-  const y = output ?? temporary([x.shape[0]!, transpose ? inner : width], "matmul");
+  const outputs = transpose ? inner : width;
+  if (bias !== undefined && bias.shape.join() !== `${outputs}`) {
+    throw new RangeError(`linear: the weight has ${outputs} outputs, the bias is [${bias.shape}]`);
+  }
+  const y = output ?? temporary([x.shape[0]!, outputs], "matmul");
   for (const { tensor, rows } of parts) {
     const wide = widened(graph, tensor);
     if (transpose) {

@@ -6,6 +6,7 @@ import {
   assertClose,
   filled,
   filledInput,
+  packed,
   randomValues,
   runOnce,
   testDevice,
@@ -71,6 +72,49 @@ Deno.test("lookUp copies rows of a table and adds to its gradient, repeated toke
   assertEquals(rowOf(results.gradient!), rowOf(before));
 });
 
+for (const storage of ["trained", "frozen", "bfloat16"] as const) {
+  Deno.test(`lookUp of a table in ${storage} parts is that of the table`, async () => {
+    const [entries, channels] = [40, 12];
+    const parts = [[0, 13], [13, 14], [14, 36], [36, 40]] as const;
+    const indices = Array.from({ length: 70 }, (_, i) => [7, 39, 13, 0, 12, 14, (i * i) % 36][i % 7]!);
+    const used = [...new Set(indices)].sort((a, b) => a - b);
+    const [table, before, gradient] = [entries, entries, indices.length].map((rows, seed) =>
+      randomValues(rows * channels, { seed }).map((value) => Math.round(value * 64) / 64) // as bfloat16 holds them
+    ) as [Float32Array<ArrayBuffer>, Float32Array<ArrayBuffer>, Float32Array<ArrayBuffer>];
+    const graph = createGraph(device);
+    const rowsOf = (values: Float32Array, [start, end]: readonly [number, number]) =>
+      values.slice(start * channels, end * channels);
+    const gradients = parts.map((part) =>
+      filled(device, rowsOf(before, part), { shape: [part[1] - part[0], channels] })
+    );
+    // The third part is frozen beside trained ones.
+    const isTrained = (i: number) => storage === "trained" && i !== 2;
+    const tensors = parts.map((part, i) => {
+      const shape = [part[1] - part[0], channels];
+      if (storage === "bfloat16") return packed(device, rowsOf(table, part), shape);
+      return filled(device, rowsOf(table, part), {
+        shape,
+        ...(isTrained(i) ? { gradient: gradients[i]! } : {}),
+      });
+    });
+    const y = lookUp(graph, tensors, {
+      indices: filledInput(graph, "indices", { values: indices, shape: [indices.length] }),
+      lists: rowLists(graph, indices, [...used, -1, -2, -3]),
+    });
+    backward(graph, new Map([[y, filled(device, gradient, { shape: [indices.length, channels] })]]));
+    output(graph, "y", y);
+    gradients.forEach((tensor, i) => output(graph, `${i}`, tensor));
+    const results = await runOnce(graph);
+    const expected = indices.flatMap((index) => [...rowsOf(table, [index, index + 1])]);
+    assertEquals(results.y, Float32Array.from(expected));
+    const total = summed(gradient, { indices, channels, entries }).map((value, i) => value + before[i]!);
+    parts.forEach(([start, end], i) => {
+      const wanted = (isTrained(i) ? total : before).slice(start * channels, end * channels);
+      assertClose(results[`${i}`]!, wanted, { tolerance: TOLERANCE, what: `gradient of part ${i}` });
+    });
+  });
+}
+
 Deno.test("lookUp of activations writes their gradient whole, 0 for rows that nothing reads", async () => {
   const [entries, channels] = [9, 8];
   const indices = [4, 4, 1, 8, 4];
@@ -88,6 +132,21 @@ Deno.test("lookUp of activations writes their gradient whole, 0 for rows that no
     tolerance: TOLERANCE,
     what: "gradient",
   });
+});
+
+Deno.test("lookUp takes parts of parameters only, of one width", () => {
+  const graph = createGraph(device);
+  const indices = filledInput(graph, "indices", { values: [0, 1, 2], shape: [3] });
+  const activations = [input(graph, "first", { shape: [2, 8] }), input(graph, "second", { shape: [3, 8] })];
+  watchGradient(graph, activations[0]!, "dx");
+  const lists = rowLists(graph, [0, 1, 2], [0, 1]);
+  const y = lookUp(graph, activations, { indices, lists });
+  assertThrows(() => backward(graph, new Map([[y, y]])), Error, "only parameters may come in parts");
+  assertThrows(
+    () => lookUp(graph, [activations[0]!, input(graph, "wide", { shape: [3, 12] })], { indices }),
+    RangeError,
+    "A weight in parts is [2,8], [3,12]; wanted [rows, columns] with equal columns",
+  );
 });
 
 Deno.test("lookUp refuses what it can't copy or differentiate", () => {

@@ -5,6 +5,7 @@ import { createStorage, type Device, requestDevice } from "../../kernels/device.
 import { differentiate, type Graph, input, output } from "../../kernels/graph.ts";
 import { compile } from "../../kernels/program.ts";
 import { externalTensor, sizeOf, type Tensor } from "../../kernels/tensor.ts";
+import { encodeFromFloat32 } from "../../models/files/floats.ts";
 
 let device: Promise<Device> | undefined;
 
@@ -47,6 +48,13 @@ export function filled(
   device.gpu.queue.writeBuffer(buffer, 0, values);
   const dtype = values instanceof Float32Array ? "f32" : "i32";
   return externalTensor(buffer, { shape, dtype, label, ...(gradient ? { gradient } : {}) });
+}
+
+/** A tensor in bfloat16, filled with `values`. */
+export function packed(device: Device, values: Float32Array, shape: number[]): Tensor {
+  const buffer = createStorage(device, { size: values.length * 2, label: "bfloat16" });
+  device.gpu.queue.writeBuffer(buffer, 0, encodeFromFloat32(new Float32Array(values), "BF16"));
+  return externalTensor(buffer, { shape, dtype: "bf16" });
 }
 
 /** A zeroed tensor in a buffer of its own. */

@@ -1,16 +1,15 @@
 import { assertThrows } from "@std/assert";
 import { type Adapter, mergedWeight } from "../../kernels/adapter.ts";
 import { block } from "../../kernels/block.ts";
-import { createStorage, type Device } from "../../kernels/device.ts";
+import type { Device } from "../../kernels/device.ts";
 import { backward, createGraph, output } from "../../kernels/graph.ts";
 import { linear } from "../../kernels/linear.ts";
 import { matmul } from "../../kernels/matmul.ts";
-import { externalTensor, type Tensor } from "../../kernels/tensor.ts";
-import { encodeFromFloat32 } from "../../models/files/floats.ts";
 import {
   assertClose,
   filled,
   filledInput,
+  packed,
   randomValues,
   runOnce,
   testDevices,
@@ -60,12 +59,6 @@ function adapterOf(
     rank,
     parts: parts.map(({ start, rows, scale, b }) => ({ start, scale, b: tensor(b, [rows, rank]) })),
   };
-}
-
-function packed(device: Device, values: Float32Array, shape: number[]): Tensor {
-  const buffer = createStorage(device, { size: values.length * 2, label: "bfloat16" });
-  device.gpu.queue.writeBuffer(buffer, 0, encodeFromFloat32(new Float32Array(values), "BF16"));
-  return externalTensor(buffer, { shape, dtype: "bf16" });
 }
 
 for (const [kind, device] of Object.entries(devices)) {

@@ -1,9 +1,10 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { block } from "../../kernels/block.ts";
 import type { Device } from "../../kernels/device.ts";
 import { backward, createGraph, type Graph, input, output } from "../../kernels/graph.ts";
 import { linear } from "../../kernels/linear.ts";
 import { chooseVariant, matmul, type MatmulVariant } from "../../kernels/matmul.ts";
-import type { Tensor } from "../../kernels/tensor.ts";
+import { reshape, type Tensor } from "../../kernels/tensor.ts";
 import {
   assertClose,
   filled,
@@ -60,12 +61,17 @@ function recordProduct(
     variant?: MatmulVariant;
     depth?: number;
     add?: "residual" | "into" | "output";
+    /** Columns of a wider matrix before those that are the bias; none adds no bias. */
+    biasStart?: number;
   },
 ): { result: Tensor; expected: Float64Array } {
   const { device } = graph;
   const a = randomValues(batch * m * k, { seed });
   const b = randomValues(batch * k * n, { seed: seed + 1 });
   const base = randomValues(batch * m * n, { seed: seed + 2, scale: 3 });
+  const start = rest.biasStart ?? 0;
+  const biases = randomValues(start + n, { seed: seed + 3, scale: 3 });
+  const bias = filled(device, biases, { shape: [1, start + n] });
   const lead = batch === 1 ? [] : [batch];
   const tensorA = filled(device, a, { shape: [...lead, ...(transposeA ? [k, m] : [m, k])] });
   const tensorB = filled(device, b, { shape: [...lead, ...(transposeB ? [n, k] : [k, n])] });
@@ -75,12 +81,15 @@ function recordProduct(
     ...(rest.variant === undefined ? {} : { variant: rest.variant }),
     ...(rest.depth === undefined ? {} : { depth: rest.depth }),
     ...(rest.add === undefined ? {} : { [rest.add]: filled(device, base, { shape: [...lead, m, n] }) }),
+    ...(rest.biasStart === undefined
+      ? {}
+      : { bias: start === 0 ? reshape(bias, [n]) : block(bias, { columns: [start, start + n] }) }),
   });
   const products = Array.from({ length: batch }, (_, i) => {
     const ofA = a.subarray(i * m * k, (i + 1) * m * k);
     const ofB = b.subarray(i * k * n, (i + 1) * k * n);
     return [...expectedProduct({ transposeA, transposeB }, { a: ofA, b: ofB, sizes: [m, n, k] })];
-  }).flat();
+  }).flat().map((value, i) => rest.biasStart === undefined ? value : value + biases[start + i % n]!);
   const added = rest.add === "residual" || rest.add === "into";
   return { result, expected: added ? plus(products, base) : Float64Array.from(products) };
 }
@@ -97,8 +106,8 @@ async function assertProducts(
     return expected;
   });
   const results = await runOnce(graph);
-  products.forEach(({ sizes, batch, add = "" }, i) => {
-    const what = `[${sizes}] ${batch ?? ""} ${add}`;
+  products.forEach(({ sizes, batch, add = "", biasStart = "" }, i) => {
+    const what = `[${sizes}] ${batch ?? ""} ${add} ${biasStart}`;
     assertClose(results[`${i}`]!, expected[i]!, { tolerance: TOLERANCE, what });
   });
 }
@@ -153,6 +162,49 @@ for (const variant of ["small", "medium", "large", { rows: 16 }] as const) {
   });
 }
 
+for (const variant of ["small", "medium", "large", { rows: 4 }, { rows: 16 }] as const) {
+  const isTile = typeof variant === "string";
+  Deno.test({
+    name: `matmul with ${
+      isTile ? `the ${variant} tile` : `${variant.rows} rows a subgroup`
+    } adds a bias to every row`,
+    ignore: !isTile && lanes < 4,
+    async fn() {
+      const product = { layout: layouts.NT!, sizes: [36, 68, 28], variant, biasStart: 0 } as const;
+      await assertProducts(device, [
+        product,
+        ...(["residual", "into", "output"] as const).map((add) => ({ ...product, add })),
+        { ...product, layout: layouts.NN!, biasStart: 12 },
+        { ...product, batch: 2, add: "residual" },
+        // Columns that start anywhere, sizes that 4 doesn't divide.
+        ...(isTile
+          ? [
+            { ...product, biasStart: 3 },
+            { ...product, sizes: [37, 66, 29], add: "residual" },
+            { ...product, sizes: [37, 66, 29], add: "residual", biasStart: 5 },
+          ] as const
+          : []),
+      ]);
+    },
+  });
+}
+
+Deno.test("matmul left to choose a kernel adds a bias, and says which doesn't fit", async () => {
+  for (const software of [true, false]) {
+    const products = [...alignedSizes, ...raggedSizes].flatMap((sizes) =>
+      [0, 3, 4].map((biasStart) => ({ layout: layouts.NT!, sizes, biasStart }))
+    );
+    await assertProducts({ ...device, software }, products);
+  }
+  const graph = createGraph(device);
+  const tensor = (name: string, shape: number[]) => input(graph, name, { shape });
+  assertThrows(
+    () => matmul(graph, tensor("a", [4, 8]), tensor("b", [8, 2]), { bias: tensor("bias", [4]) }),
+    RangeError,
+    "matmul: the product has 2 columns, the bias is [4]; wanted [2]",
+  );
+});
+
 for (const [name, layout] of Object.entries(layouts)) {
   Deno.test({
     name: `matmul ${name} summed in pieces of depth is the float64 product, whatever is added`,
@@ -168,6 +220,7 @@ for (const [name, layout] of Object.entries(layouts)) {
           variant: { rows: 16 },
           depth: 16, // 16, 16 and 12
           ...(add ? { add } : {}),
+          ...(add === "output" ? {} : { biasStart: 4 }),
         });
         assertEquals(graph.dispatches.length, 3);
         output(graph, "result", recorded.result);

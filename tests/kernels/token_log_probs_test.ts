@@ -6,6 +6,7 @@ import {
   assertClose,
   filled,
   filledInput,
+  packed,
   randomValues,
   runOnce,
   testDevice,
@@ -23,10 +24,12 @@ interface Options {
   vocabulary: number;
   logitsBytes?: number;
   device?: Device;
+  /** Rows of each tensor of the head; one tensor if not given. */
+  parts?: readonly number[];
 }
 
 /** Runs the operation with random hidden states, forward and backward. */
-async function run({ rows, channels, vocabulary, logitsBytes, ...options }: Options) {
+async function run({ rows, channels, vocabulary, logitsBytes, parts, ...options }: Options) {
   const hidden = randomValues(rows * channels, { seed: 1, scale: 2 });
   const head = randomValues(vocabulary * channels, { seed: 2, scale: 2 });
   const before = randomValues(vocabulary * channels, { seed: 3 });
@@ -35,16 +38,33 @@ async function run({ rows, channels, vocabulary, logitsBytes, ...options }: Opti
   const graph = createGraph(options.device ?? device);
   const x = filled(device, hidden, { shape: [rows, channels] });
   watchGradient(graph, x, "dx");
-  const dw = filled(device, before, { shape: [vocabulary, channels] });
+  let start = 0;
+  const heads = (parts ?? [vocabulary]).map((height) => {
+    const own = (values: Float32Array) => values.slice(start * channels, (start + height) * channels);
+    const gradient = filled(device, own(before), { shape: [height, channels] });
+    const tensor = filled(device, own(head), { shape: [height, channels], gradient });
+    start += height;
+    return tensor;
+  });
   const { logProbs } = tokenLogProbs(graph, x, {
-    head: filled(device, head, { shape: [vocabulary, channels], gradient: dw }),
+    head: parts ? heads : heads[0]!,
     targets: filledInput(graph, "targets", { values: targets, shape: [rows] }),
     ...(logitsBytes === undefined ? {} : { logitsBytes }),
   });
   backward(graph, new Map([[logProbs, filled(device, gradient, { shape: [rows] })]]));
   output(graph, "logProbs", logProbs);
-  output(graph, "dw", dw);
-  return { results: await runOnce(graph), graph, hidden, head, before, gradient, targets };
+  heads.forEach(({ gradient }, i) => output(graph, `dw${i}`, gradient!));
+  const results = await runOnce(graph);
+  const dw = Float32Array.from(heads.flatMap((_, i) => [...results[`dw${i}`]!]));
+  return {
+    results: { ...results, dw } as Record<string, Float32Array>,
+    graph,
+    hidden,
+    head,
+    before,
+    gradient,
+    targets,
+  };
 }
 
 async function assertLogProbs(options: Options): Promise<void> {
@@ -86,6 +106,58 @@ for (const [kind, device] of Object.entries(await testDevices())) {
     }
   });
 }
+
+for (const [kind, device] of Object.entries(await testDevices())) {
+  Deno.test(`tokenLogProbs as chosen for ${kind} adapters is the same with the head in parts`, async () => {
+    for (const parts of [[16, 32, 16], [13, 6, 45], [13, 6, 44]]) {
+      const vocabulary = parts.reduce((sum, part) => sum + part);
+      // In one chunk, and in chunks of 64 rows.
+      for (const logitsBytes of [2 ** 20, 64 * vocabulary * 4]) {
+        await assertLogProbs({ rows: 70, channels: 12, vocabulary, parts, logitsBytes, device });
+      }
+    }
+  });
+}
+
+Deno.test("tokenLogProbs adds adapters to a head in parts, and compares heads in parts", async () => {
+  const [rows, channels, vocabulary] = [10, 8, 22];
+  const [hidden, head, a, b] = [rows * channels, vocabulary * channels, 4 * channels, vocabulary * 4].map(
+    (count, seed) => randomValues(count, { seed }).map((value) => Math.round(value * 64) / 64), // as bfloat16 holds them
+  ) as Float32Array<ArrayBuffer>[];
+  const merged = plus(
+    head!,
+    product({ values: b!, rows: vocabulary, columns: 4 }, { values: a!, rows: 4, columns: channels }),
+  );
+  const logits = (values: ArrayLike<number>) =>
+    product(
+      { values: hidden!, rows, columns: channels },
+      transpose({ values, rows: vocabulary, columns: channels }),
+    );
+  const targets = Array.from({ length: rows }, (_, i) => (i * 5) % vocabulary);
+  const graph = createGraph(device);
+  const parts = [
+    filled(device, head!.slice(0, 13 * channels), { shape: [13, channels] }),
+    packed(device, head!.slice(13 * channels), [9, channels]),
+  ];
+  const x = filled(device, hidden!, { shape: [rows, channels] });
+  const adapter = {
+    a: filled(device, a!, { shape: [4, channels] }),
+    rank: 4,
+    parts: [{ start: 0, scale: 1, b: filled(device, b!, { shape: [vocabulary, 4] }) }],
+  };
+  const { logProbs, others } = tokenLogProbs(graph, x, {
+    head: parts,
+    adapter,
+    targets: filledInput(graph, "targets", { values: targets, shape: [rows] }),
+    others: [{ hidden: x, head: parts }],
+  });
+  output(graph, "adapted", logProbs);
+  output(graph, "plain", others[0]!.logProbs);
+  const results = await runOnce(graph);
+  const options = { vocabulary, targets };
+  assertClose(results.plain!, reference(logits(head!), options), { tolerance: 2e-6, what: "plain" });
+  assertClose(results.adapted!, reference(logits(merged), options), { tolerance: 2e-6, what: "adapted" });
+});
 
 Deno.test("tokenLogProbs keeps no more logits than allowed", async () => {
   const bytesOfLogits = async (logitsBytes: number) => {

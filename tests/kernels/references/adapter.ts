@@ -57,5 +57,5 @@ export function referenceAdapted(layer: AdaptedLayer) {
     }
     return gradient;
   });
-  return { merged, y, dx, dA, dB };
+  return { merged, y, dx, dW, dA, dB };
 }
