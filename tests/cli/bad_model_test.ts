@@ -120,8 +120,8 @@ const breaks: readonly Break[] = [
   },
   {
     what: "a feature that is not supported",
-    by: config({ attention_bias: true }),
-    parts: ["broken/config.json: attention_bias is true, which is not supported; only false is"],
+    by: config({ hidden_act: "gelu" }),
+    parts: ['broken/config.json: hidden_act is "gelu", which is not supported; only "silu" is'],
   },
   {
     what: "a vocabulary that differs between config and weights",

@@ -151,9 +151,9 @@ Deno.test("what the hub refuses, and what download can't do, is one line", async
     env,
     parts: ["owner/smal: no such directory here; ", "no such model", "did you mean owner/small?"],
   });
-  hub.repositories["models/owner/other"] = { files: { ...files, "config.json": '{ "model_type": "gpt2" }' } };
+  hub.repositories["models/owner/other"] = { files: { ...files, "config.json": '{ "model_type": "bert" }' } };
   const other = await workspace.run("generate", ["--model.path=owner/other", "--prompt=a"], env);
-  assertOneLine(other, ["owner/other/config.json: ", "gpt2"]);
+  assertOneLine(other, ["owner/other/config.json: ", "bert"]);
   assertEquals([...hub.sent.keys()], ["config.json"]);
   await assertRefuses(workspace, {
     command: "train",
