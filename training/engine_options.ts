@@ -43,6 +43,8 @@ export interface EngineOptions {
    * an average of its own if need be.
    */
   reference: "none" | "frozen" | "moving" | "averaged";
+  /** How a frozen reference's matrices are stored, where it has weights of its own; default float32. */
+  referenceDtype?: "float32" | "bfloat16";
   /** AdamW's constants and the gradient's largest norm. */
   optimizer: AdamwOptions & { maxGradNorm: number | null };
   /** Shapes of the training and evaluation batches. */

@@ -22,7 +22,7 @@ import { loadAdapter, type LoraPlan, planLora } from "./lora.ts";
 import { needsHost } from "./step.ts";
 import type { TrainingLoss } from "./metrics.ts";
 import { type BatchPlan, longestSequence, planBatches } from "./plan.ts";
-import { strategyOf } from "./reference_settings.ts";
+import { isRounded, strategyOf } from "./reference_settings.ts";
 import { MEASURED_AFTER } from "./reference_update.ts";
 import { locateRun, type RunFiles } from "./sources.ts";
 
@@ -153,6 +153,7 @@ export async function prepareRun(
         : (config.reference?.update ?? "frozen") === "frozen"
         ? "frozen"
         : "moving",
+      ...(isRounded(config.reference) ? { referenceDtype: "bfloat16" } : {}),
       optimizer: {
         betas: training.adamBetas,
         epsilon: training.adamEpsilon,
@@ -232,7 +233,12 @@ export async function loadWeights(run: PreparedRun): Promise<void> {
     });
   }
   if (!run.hasReference) return;
-  if (files.reference === null) return engine.copyPolicyToReference();
+  if (files.reference === null) {
+    // A copy on the device would not round.
+    return isRounded(config.reference)
+      ? upload("reference", model.directory)
+      : engine.copyPolicyToReference();
+  }
   using directory = await openReference(files.reference, model.config);
   await upload("reference", directory);
   engine.copyReferenceToInitial();

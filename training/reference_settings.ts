@@ -29,7 +29,7 @@ export interface CopySettings {
 export type ReferenceSettings =
   & { readonly path: string | null }
   & (
-    | { readonly update: "frozen" }
+    | { readonly update: "frozen"; readonly dtype?: "float32" | "bfloat16" }
     | { readonly update: "soft"; readonly alpha: number; readonly every: number } & UpdateSpan
     | { readonly update: "hard"; readonly every: number } & UpdateSpan & CopySettings
     | {
@@ -72,6 +72,11 @@ export function strategyOf({ reference }: { readonly reference?: ReferenceSettin
   if (reference.after) strategy = after(strategy, { step: reference.after });
   if (typeof reference.until === "number") strategy = until(strategy, { step: reference.until });
   return strategy;
+}
+
+/** Whether the reference is stored in fewer digits than the policy, and so starts as a model of its own. */
+export function isRounded(reference: ReferenceSettings | undefined): boolean {
+  return reference?.update === "frozen" && reference.dtype === "bfloat16";
 }
 
 function updatesOf(settings: Exclude<ReferenceSettings, { update: "frozen" }>): ReferenceStrategy {

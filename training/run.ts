@@ -21,6 +21,7 @@ import { startOfRun, trainSteps } from "./loop.ts";
 import type { Metrics } from "./metrics.ts";
 import { openMetrics, type OutputDirectory } from "./output.ts";
 import { loadWeights, type PreparedRun } from "./prepare.ts";
+import { isRounded } from "./reference_settings.ts";
 import { createSampler, type Sample } from "./samples.ts";
 
 /** What a run tells while it goes on. */
@@ -112,7 +113,7 @@ export async function* runTraining(run: PreparedRun, options: RunOptions): Async
       schedule: training,
       strategy: run.strategy,
       initialEvery: training.initialEvery ?? 0,
-      sameStart: run.hasReference && config.reference?.path === null,
+      sameStart: run.hasReference && config.reference?.path === null && !isRounded(config.reference),
       state,
       pauseAfter: (step) => stops(step) || evaluates(step) || saves(step),
     });

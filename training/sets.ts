@@ -45,20 +45,25 @@ export async function createSets(device: Device, options: EngineOptions): Promis
 
   function createReference(): Promise<ParameterSet> | null {
     if (reference === "none") return null;
-    if (lora === undefined) return create("reference");
+    if (lora === undefined) {
+      return create("reference", { layout: layoutOf(stored(model, options.referenceDtype ?? "float32")) });
+    }
     // An adapter that starts at zero leaves its base as the reference.
     if (reference === "frozen" && !lora.continued) return null;
     return create("reference", { layout: layoutOf(adapterSpecs(lora.layout.weights, lora.snapshots)) });
   }
 }
 
-/** Matrices as the base stores them. */
-function stored(parameters: readonly ModelParameter[], base: "float32" | "bfloat16"): ParameterSpec[] {
-  const dtype = base === "bfloat16" ? "bf16" : "f32";
+/** A model's parameters with its matrices in a type; where that is float32, as they are trained. */
+function stored(
+  parameters: readonly ModelParameter[],
+  dtype: "float32" | "bfloat16",
+): readonly ParameterSpec[] {
+  if (dtype === "float32") return parameters;
   return parameters.map(({ name, shape, kind }) => ({
     name,
     shape,
-    dtype: kind === "vector" ? "f32" : dtype,
+    dtype: kind === "vector" ? "f32" : "bf16",
   }));
 }
 

@@ -122,5 +122,14 @@ export const referenceSection = v.variant("update", [
     path,
     ...span,
   }),
-  v.object({ update: named("frozen"), path }),
+  v.object({
+    update: named("frozen"),
+    path,
+    dtype: key(
+      "How the reference's matrices are stored on the device; bfloat16 takes half the memory, and rounds weights that " +
+        "are finer: policy and reference then differ from the start.",
+      choice(["float32", "bfloat16"]),
+      "float32",
+    ),
+  }),
 ], "is not frozen, soft, hard, scheduled, epoch, adaptive or bema");

@@ -116,6 +116,14 @@ const lossRules: Rule<TrainConfig>[] = [
         ? `would be ignored by ${typesOf(loss)}, which compares with no reference; leave it out`
         : undefined,
   },
+  {
+    reads: ["loss", "reference.update", "reference.dtype"],
+    about: "reference.dtype",
+    check: ({ loss, reference }) =>
+      reference.update === "frozen" && reference.dtype !== "float32" && comparesWithNone(loss)
+        ? `would be ignored by ${typesOf(loss)}, which compares with no reference; leave it out`
+        : undefined,
+  },
 ];
 
 /** Keys of `model.lora` that an adapter's own config answers. */
@@ -166,6 +174,14 @@ const referenceOfAdapterRules: Rule<TrainConfig>[] = [
     check: ({ model: { lora }, reference: { path } }) =>
       lora != null && path !== null
         ? "is a model of its own, and an adapter's reference shares the policy's base; leave it out, or model.lora"
+        : undefined,
+  },
+  {
+    reads: ["model.lora", "reference.update", "reference.dtype"],
+    about: "reference.dtype",
+    check: ({ model: { lora }, reference }) =>
+      lora != null && reference.update === "frozen" && reference.dtype === "bfloat16"
+        ? "would be ignored: an adapter's reference is its base; set model.lora.base"
         : undefined,
   },
   {

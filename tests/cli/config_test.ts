@@ -196,12 +196,29 @@ Deno.test("parseConfig refuses a reference that the loss would ignore, for exact
   assertEquals(trainProblemsOrNone("loss: [{ type: orpo }, { type: dpo }]\n"), []);
 });
 
+Deno.test("parseConfig takes a storage type for a frozen reference, and for no other", () => {
+  assertEquals(train("reference: { update: frozen, dtype: bfloat16 }\n").reference, {
+    update: "frozen",
+    path: null,
+    dtype: "bfloat16",
+  });
+  for (
+    const [yaml, part] of [
+      ["reference: { update: soft, dtype: bfloat16 }\n", "reference.dtype: would be ignored by update: soft"],
+      [
+        "loss: { type: orpo }\nreference: { update: frozen, dtype: bfloat16 }\n",
+        "reference.dtype: would be ignored by orpo, which compares with no reference",
+      ],
+    ] as const
+  ) assert(trainProblems(yaml)[0]!.startsWith(part), trainProblems(yaml)[0]);
+});
+
 Deno.test("parseConfig freezes the reference of losses that have none, unless something is said of its updates", () => {
   for (
     const loss of ["{ type: simpo }", "{ type: orpo }", "{ type: cpo }", "[{ type: orpo }, { type: sft }]"]
   ) {
     const config = train(`loss: ${loss}\n`);
-    assertEquals(config.reference, { update: "frozen", path: null });
+    assertEquals(config.reference, { update: "frozen", path: null, dtype: "float32" });
     assertEquals(parseConfig("train", { yaml: stringifyConfig(config) }), config);
   }
   assertEquals(train("loss: [{ type: orpo }, { type: dpo }]\n").reference.update, "soft");
@@ -350,7 +367,7 @@ Deno.test("parseConfig reads null, lists, switches and sections from flags", () 
   assertEquals(config.data.shuffle, false);
   assertEquals(config.training.maxGradNorm, null);
   assertEquals(config.training.adamBetas, [0.5, 0.6]);
-  assertEquals(config.reference, { update: "frozen", path: null });
+  assertEquals(config.reference, { update: "frozen", path: null, dtype: "float32" });
 });
 
 Deno.test("parseConfig lays a flag for a section below flags for its keys", () => {

@@ -1,6 +1,7 @@
 /** Whole runs on a model of two layers and 32 channels, over the quick start's tokenizer and corpus. */
 import { assert, assertEquals } from "@std/assert";
 import { parseModelConfig } from "../../models/families/mod.ts";
+import type { FloatType } from "../../models/files/floats.ts";
 import { writeModelDirectory } from "../../models/files/write_directory.ts";
 import { initialTensors } from "../../models/initialize.ts";
 import { readBuffer } from "../../models/weights.ts";
@@ -12,6 +13,7 @@ import { startOfRun } from "../../training/loop_options.ts";
 import type { Metrics } from "../../training/metrics.ts";
 import { claimDirectory, type OutputDirectory, readMetrics } from "../../training/output.ts";
 import { type PreparedRun, type PrepareOptions, prepareRun } from "../../training/prepare.ts";
+import { isRounded } from "../../training/reference_settings.ts";
 import { type RunEvent, runTraining } from "../../training/run.ts";
 import { testDevice } from "../kernels/harness.ts";
 
@@ -47,7 +49,12 @@ export async function tinyFiles({ seed = 0 }: { seed?: number } = {}): Promise<T
 /** Writes the tiny model, and beside it the tokenizer's files from the directory `tokenizer`. */
 export async function writeTinyModel(
   path: string,
-  { seed, tokenizer, change = {} }: { seed: number; tokenizer: string; change?: Record<string, unknown> },
+  { seed, tokenizer, change = {}, dtype = "F32" }: {
+    seed: number;
+    tokenizer: string;
+    change?: Record<string, unknown>;
+    dtype?: FloatType;
+  },
 ): Promise<void> {
   const json = {
     ...quickStartModelConfig(),
@@ -63,7 +70,7 @@ export async function writeTinyModel(
   await writeModelDirectory(path, {
     config: json,
     tensors: initialTensors(parseModelConfig(json, { name: "tiny" }), { seed, deviation: 0.15 }),
-    dtype: "F32",
+    dtype,
     copyFrom: tokenizer,
   });
 }
@@ -199,7 +206,7 @@ export function loopOptions(run: PreparedRun) {
     schedule: run.config.training,
     strategy: run.strategy,
     initialEvery: run.config.training.initialEvery ?? 0,
-    sameStart: run.hasReference && run.config.reference?.path === null,
+    sameStart: run.hasReference && run.config.reference?.path === null && !isRounded(run.config.reference),
     state: startOfRun(),
   };
 }

@@ -67,6 +67,8 @@ Deno.test("model.lora refuses what would be ignored, and what it doesn't know", 
   assert(path.includes("reference.path") && path.includes("shares the policy's base"), path);
   const snapshots = problem("lora: { snapshots: 4 }", { more: "reference: { update: hard, every: 8 }\n" });
   assert(snapshots.includes("would be ignored by reference.update: hard"), snapshots);
+  const dtype = problem("lora: {}", { more: "reference: { update: frozen, dtype: bfloat16 }\n" });
+  assert(dtype.includes("set model.lora.base"), dtype);
   assert(problem("lora: { snapshots: 4 }", { command: "sft" }).includes("sft compares with no reference"));
 });
 

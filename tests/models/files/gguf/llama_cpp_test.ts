@@ -35,6 +35,7 @@ const CASES: readonly Case[] = [
   { name: "llama3-rope" },
   { name: "mistral" },
   { name: "qwen2" },
+  { name: "qwen3" },
   { name: "gpt2", gelu: true },
   { name: "gpt2-hub-names", numbers: "gpt2", gelu: true },
   { name: "gpt_neox", gelu: true },
