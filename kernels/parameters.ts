@@ -83,7 +83,9 @@ export function layoutParameters(
     const { name, shape, dtype = "f32" } = spec;
     if (entries.has(name)) throw new Error(`layoutParameters: two tensors are named ${name}`);
     const rowBytes = bytesOf({ shape: shape.slice(1), dtype });
-    const fitting = rowsThatFit(spec, { rowBytes, maximumBytes });
+    // Kernels that read bfloat16 by way of a float32 copy bind that in one piece as well.
+    const widestRow = bytesOf({ shape: shape.slice(1), dtype: "f32" });
+    const fitting = rowsThatFit(spec, { rowBytes: widestRow, maximumBytes });
     const pieces: ParameterPiece[] = [];
     for (let start = 0; start < shape[0]!; start += fitting) {
       const rows = Math.min(fitting, shape[0]! - start);

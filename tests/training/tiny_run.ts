@@ -154,10 +154,10 @@ export interface Finished {
  */
 export async function carryOut(
   config: RunConfig,
-  options: PrepareOptions & { resume?: boolean; stopAfter?: number } = {},
+  options: PrepareOptions & { resume?: boolean; stopAfter?: number; device?: Device } = {},
 ): Promise<Finished> {
-  const { resume = false, stopAfter, ...prepare } = options;
-  const run = await prepareRun(await testDevice(), config, prepare);
+  const { resume = false, stopAfter, device = await testDevice(), ...prepare } = options;
+  const run = await prepareRun(device, config, prepare);
   try {
     const output = await claimDirectory(config.output.directory, { mode: resume ? "resume" : "new" });
     const events: RunEvent["type"][] = [];
