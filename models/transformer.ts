@@ -80,11 +80,14 @@ export function transformer(
   let x = embed(graph, weights, options); // [rows, C]
   for (let n = 0; n < config.layers; n++) {
     const normed = norm(graph, x, { config, weights, name: `layers.${n}.input_norm` });
+    const feedForwardNorm = (read: Tensor) =>
+      norm(graph, read, { config, weights, name: `layers.${n}.feed_forward_norm` });
+    // Before x is added to anything, so that the norm's own kernel adds the gradients of x.
+    const parallel = config.parallelResidual ? feedForwardNorm(x) : null;
     const qkv = linear(graph, normed, layer(`layers.${n}.qkv`)); // [rows, (H + 2 Hk) D]
     const attended = attend(place(graph, qkv, { ...options, weights, layer: n }), n); // [rows, H D]
     const after = linear(graph, attended, { ...layer(`layers.${n}.output`), residual: x });
-    const read = config.parallelResidual ? x : after;
-    const fed = norm(graph, read, { config, weights, name: `layers.${n}.feed_forward_norm` });
+    const fed = parallel ?? feedForwardNorm(after);
     const active = activate(graph, fed, { config, weights, layer: n }); // [rows, F]
     x = linear(graph, active, { ...layer(`layers.${n}.down`), residual: after });
   }
