@@ -31,6 +31,10 @@ if (import.meta.main) {
 }
 
 async function main(): Promise<void> {
+  if (Deno.args.includes("--help")) {
+    console.log(`deno task bench [name …] [flags]; the flags are ${usage()}\n${known()}`);
+    return;
+  }
   const { names, options, file } = readArguments(Deno.args);
   const environment = await describeEnvironment();
   console.log(
@@ -50,6 +54,14 @@ async function main(): Promise<void> {
   console.log(`Written: ${path}`);
 }
 
+function known(): string {
+  return Object.entries(benchmarks).map(([name, { description }]) => `\n  ${name}: ${description}`).join("");
+}
+
+function usage(): string {
+  return "--rounds N, --cases S,M,M4, --profile and --json FILE";
+}
+
 function readArguments(args: readonly string[]) {
   const flags = parseArgs(args, {
     string: ["rounds", "json", "cases"],
@@ -61,10 +73,7 @@ function readArguments(args: readonly string[]) {
   const names = flags._.length === 0 ? Object.keys(benchmarks) : flags._.map(String);
   for (const name of names) {
     if (!Object.hasOwn(benchmarks, name)) {
-      const known = Object.entries(benchmarks).map(([name, { description }]) =>
-        `\n  ${name}: ${description}`
-      );
-      throw new UserError(`There is no benchmark "${name}". There are:${known.join("")}`);
+      throw new UserError(`There is no benchmark "${name}". There are:${known()}`);
     }
   }
   for (const flag of ["cases", "profile"] as const) {
@@ -79,8 +88,6 @@ function readArguments(args: readonly string[]) {
   const options: BenchmarkOptions = { rounds, cases, profile: flags.profile === true };
   return { names, options, file: flags.json as string | undefined };
 }
-
-const usage = () => "--rounds N, --cases S,M,M4, --profile and --json FILE";
 
 function resultPath({ date, adapter }: Environment): string {
   const slug = adapter.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-").replaceAll(/^-|-$/g, "");

@@ -60,6 +60,14 @@ export function completedEpochs(
   return isComplete ? epoch + 1 : epoch;
 }
 
+/** Passes over the data up to a position, as TRL's `epoch`: with the share of the pass that is under way. */
+export function epochsDone(
+  { epoch, offset }: DataPosition,
+  data: Pick<BatchOptions, "count" | "mixture">,
+): number {
+  return epoch + offset / epochLength(data);
+}
+
 /** Examples that an epoch draws: all, or of a mixture as many as its weights allow. */
 export function epochLength({ count, mixture = null }: Pick<BatchOptions, "count" | "mixture">): number {
   return mixture === null ? count : mixtureCounts(mixture).reduce((sum, drawn) => sum + drawn, 0);

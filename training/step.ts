@@ -1,7 +1,7 @@
 /** One optimizer step: everything that is submitted for it. */
 import { fitShape } from "../data/buckets.ts";
 import { type BatchShape, measureGroups, type PackedGroup } from "../data/pack.ts";
-import type { DataPosition } from "../data/position.ts";
+import { type DataPosition, epochsDone } from "../data/position.ts";
 import type { PendingRun, ProgramOutputs } from "../kernels/program.ts";
 import { checkLogProbs } from "./checks.ts";
 import type { Engine } from "./engine.ts";
@@ -17,6 +17,7 @@ import { learningRateAt } from "./schedule.ts";
 export interface PendingStep {
   step: number;
   examples: readonly TrainingExample[];
+  /** Passes over the data when the step is done. */
   epoch: number;
   learningRate: number;
   reference: ReferenceUpdate;
@@ -77,13 +78,12 @@ export async function submitStep(
   const learningRate = learningRateAt(step, schedule);
   const update = engine.update({ learningRate, step: ++state.optimizerSteps });
   const reference = updateReference(engine, { ...options, step, next });
-  const { epoch } = state.position;
   state.step = step;
   state.position = next;
   return {
     step,
     examples,
-    epoch,
+    epoch: epochsDone(next, { ...options, count: options.examples.length }),
     learningRate,
     reference,
     measuresInitial,

@@ -1,4 +1,11 @@
-import { type Batch, type BatchOptions, createBatches, type DataPosition, startOfData } from "@tr/align/data";
+import {
+  type Batch,
+  type BatchOptions,
+  createBatches,
+  type DataPosition,
+  epochsDone,
+  startOfData,
+} from "@tr/align/data";
 import { assertEquals, assertThrows } from "@std/assert";
 
 function take(options: BatchOptions, batches: number): Batch[] {
@@ -74,4 +81,10 @@ Deno.test("createBatches refuses empty batches and positions of other data", () 
   const takeBatch = createBatches({ count: 5, size: 2, seed: 0 });
   assertThrows(() => takeBatch({ epoch: 0, offset: 6 }), Error, "offset of at most 5");
   assertThrows(() => takeBatch({ epoch: -1, offset: 0 }), Error, "Data position is epoch -1, offset 0");
+});
+
+Deno.test("epochsDone counts passes with the share of the one under way", () => {
+  assertEquals(epochsDone({ epoch: 0, offset: 4 }, { count: 40 }), 0.1);
+  assertEquals(epochsDone({ epoch: 0, offset: 40 }, { count: 40 }), 1);
+  assertEquals(epochsDone({ epoch: 2, offset: 10 }, { count: 40 }), 2.25);
 });

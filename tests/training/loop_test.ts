@@ -273,3 +273,8 @@ Deno.test("weights that were tampered with on the way stop the run too", async (
     "this points to a mistake in the model's files or in this library",
   );
 });
+
+Deno.test("rows count the passes over the data, with the share of the one under way", async () => {
+  const rows = await train(await prepare());
+  assertEquals(rows.map(({ epoch }) => epoch), rows.map((_, i) => (i + 1) / 10)); // 4 of 40 pairs a step
+});
