@@ -11,6 +11,8 @@ export interface PanelOptions {
   readonly reading?: string;
   /** Which axes span the same in all panels; none by default. */
   readonly shared?: "x" | "y" | "both";
+  /** Whether one legend stands above all panels, or each has its own, with colours of its own; one by default. */
+  readonly legend?: "one" | "each";
 }
 
 /**
@@ -42,7 +44,7 @@ export function renderPlot(options: PlotOptions): string {
 }
 
 /**
- * Draws several plots as one SVG file, with one legend: a series of one name has one colour in all of them.
+ * Draws several plots as one SVG file, in which a series of one name has one colour where there is one legend.
  *
  * The panels are as large as the first one says; otherwise as {@linkcode renderPlot}. The panels' own `reading` is left
  * out.

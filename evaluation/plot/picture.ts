@@ -1,7 +1,7 @@
 import { escapeHtml } from "../report/html.ts";
 import { type Domain, domainsOf, union } from "./domain.ts";
 import { drawChart } from "./draw_chart.ts";
-import { drawLegend, legendOf } from "./legend.ts";
+import { drawLegend, type LegendEntry, legendOf } from "./legend.ts";
 import { assignTones, CHART_STYLE, themeStyle } from "./theme.ts";
 import type { PlotAxis, PlotOptions } from "./types.ts";
 
@@ -17,6 +17,8 @@ export interface PictureOptions {
   readonly reading?: string;
   /** Which axes span the same in all panels. */
   readonly shared?: "x" | "y" | "both";
+  /** Whether one legend stands above all panels or each has its own. */
+  readonly legend?: "one" | "each";
 }
 
 const PADDING = 16;
@@ -28,8 +30,8 @@ const LINE = 1.25;
 const PHONE = { width: 360, text: 10.5 };
 /** Text is enlarged by this factor at most, for which titles, legend and sentences leave room. */
 const MOST_ENLARGED = 1.5;
-/** Mean width of a character, in ems, in bold and the wider ones of the usual sans-serif faces. */
-const CHARACTER = 0.6;
+/** Mean width of a character, in ems, in the wider ones of the usual sans-serif faces: bold, and not. */
+const CHARACTER = { bold: 0.6, plain: 0.54 };
 
 /** One SVG file of one or several plots, from top to bottom: heading, legend, panels, sentence. */
 export function picture(plots: readonly PlotOptions[], options: PictureOptions): string {
@@ -41,18 +43,24 @@ export function picture(plots: readonly PlotOptions[], options: PictureOptions):
   const inner = Math.min(columns, plots.length) * panel.width;
   const width = inner + 2 * PADDING;
   const enlarged = Math.max(1, Math.min(MOST_ENLARGED, PHONE.text * width / PHONE.width / TEXT));
-  const tones = assignTones(plots.flatMap(({ series }) => series));
+  const hasOneLegend = options.legend !== "each";
+  const commonTones = assignTones(plots.flatMap(({ series }) => series));
+  const tonesOf = ({ series }: PlotOptions) => hasOneLegend ? commonTones : assignTones(series);
   const domains = sharedDomains(plots, options);
   const placeText = (text: string, place: Omit<TextPlace, "enlarged">) =>
     textBlock(text, { ...place, enlarged });
 
   const heading = placeText(title, { className: "title", size: TITLE, x: PADDING, y: 12, width: inner });
-  const legend = drawLegend(legendOf(plots, tones), {
+  const placeLegend = (entries: readonly LegendEntry[], place: { x: number; y: number; width: number }) =>
+    drawLegend(entries, {
+      ...place,
+      textWidth: (characters) => characters * CHARACTER.plain * TEXT * enlarged,
+      lineHeight: 1.4 * TEXT * enlarged,
+    });
+  const legend = placeLegend(hasOneLegend ? legendOf(plots, commonTones) : [], {
     x: PADDING,
     y: heading.bottom + 6,
     width: inner,
-    textWidth: (characters) => characters * CHARACTER * TEXT * enlarged,
-    lineHeight: 1.4 * TEXT * enlarged,
   });
 
   const panels: string[] = [];
@@ -69,13 +77,22 @@ export function picture(plots: readonly PlotOptions[], options: PictureOptions):
         width: panel.width - 16,
       })
     );
-    const below = Math.max(...titles.map(({ bottom }) => bottom)) + 4;
+    const titled = Math.max(...titles.map(({ bottom }) => bottom)) + 4;
+    const legends = row.map((plot, column) =>
+      placeLegend(hasOneLegend ? [] : legendOf([plot], tonesOf(plot)), {
+        x: left(column) + 8,
+        y: titled,
+        width: panel.width - 16,
+      })
+    );
+    const below = Math.max(...legends.map(({ bottom }) => bottom));
     panels.push(
       ...titles.map(({ svg }) => svg),
+      ...legends.map(({ svg }) => svg),
       ...row.map((plot, column) =>
         drawChart(plot, {
           ...panel,
-          tones,
+          tones: tonesOf(plot),
           domains: domains[first + column]!,
           attributes: { x: left(column), y: below.toFixed(1) },
         })
@@ -146,7 +163,7 @@ function textBlock(
   { className, size, x, y, width, enlarged }: TextPlace,
 ): { svg: string; bottom: number } {
   if (text === "") return { svg: "", bottom: y };
-  const lines = wrap(text, width / (CHARACTER * size * enlarged));
+  const lines = wrap(text, width / (CHARACTER.bold * size * enlarged));
   const step = LINE * size * enlarged;
   const svg = lines.map((line, index) =>
     `<text class="${className}" x="${x}" y="${(y + index * step + size * enlarged).toFixed(1)}">${
