@@ -3,6 +3,8 @@
  *
  * @module
  */
+export { compareRuns, type RunComparison } from "./compare.ts";
+export type { ComparedRun, Measurement, RunGroup } from "./compare/types.ts";
 export { renderPage } from "./page.ts";
 export type { PageOptions, PageSection, PageTable } from "./page/types.ts";
 export { type PanelOptions, renderPanels, renderPlot } from "./plot.ts";

@@ -111,7 +111,7 @@ function axisOf({ label }: PlotAxis) {
   return { label: label === "" ? null : label, labelArrow: "none", color: "var(--soft)" } as const;
 }
 
-/** Very small and very large numbers are written short, as 5e-7 and 20k, to fit the margin. */
+/** Very small and very large numbers are written short, as 5e-7 or 20k, to fit the margin. */
 function tickFormat(
   [low, high]: Domain,
   { log = false }: PlotAxis,
@@ -124,7 +124,7 @@ function tickFormat(
   }
   const size = Math.max(Math.abs(low), Math.abs(high));
   if (size >= 1e-2 && size < large) return {};
-  return { tickFormat: size < 1e-2 ? "~e" : "~s" };
+  return { tickFormat: size < 1e-2 ? formatNumber : "~s" };
 }
 
 /** Shortens the coordinates, and takes away the style sheet that each drawing would repeat. */

@@ -1,0 +1,98 @@
+import type { PageTable } from "../page/types.ts";
+import { formatNumber } from "../report/html.ts";
+import { pointsOf } from "../report/points.ts";
+import { summarize } from "./curves.ts";
+import { differences } from "./group_runs.ts";
+import type { Measurement, RunGroup } from "./types.ts";
+
+/** Metrics of which the last value is in the table, by their headings. */
+const FINAL = {
+  "loss": "loss",
+  "held-out loss": "eval_loss",
+  "held-out accuracy": "eval_rewards_initial/accuracies",
+  "held-out margin": "eval_rewards_initial/margins",
+  "held-out chosen log-prob": "eval_logps/chosen",
+  "held-out KL to initial": "eval_kl/initial",
+  "KL to initial": "kl/initial",
+  "curvature": "curvature",
+  "updates": "reference/updates",
+} as const;
+
+/** Over how many of its last values a training metric is averaged, for a single batch says little. */
+const LAST_VALUES = 20;
+
+/** The numbers at the end of the runs. */
+export function finalTable(groups: readonly RunGroup[]): PageTable {
+  const all = Object.entries(FINAL).map(([heading, metric]) => ({
+    heading,
+    cells: groups.map((group) => describe(finalValue(group, metric))),
+  }));
+  const columns = all.filter(({ cells }) => cells.some((cell) => cell !== "–"));
+  return {
+    title: "At the end",
+    reading:
+      `Training metrics are means of the last ${LAST_VALUES} values. Numbers in brackets are 95 % bootstrap intervals ` +
+      "over seeds, which for fewer than ten seeds say little more than how far the seeds lie apart.",
+    columns: ["setting", "runs", "steps", ...columns.map(({ heading }) => heading)],
+    rows: groups.map(({ name, runs }, index) => [
+      name,
+      String(runs.length),
+      String(Math.min(...runs.map(({ metrics }) => metrics.at(-1)?.step ?? 0))),
+      ...columns.map(({ cells }) => cells[index]!),
+    ]),
+  };
+}
+
+/** What the configurations differ in; empty where they don't. */
+export function differenceTable(groups: readonly RunGroup[]): PageTable {
+  const { keys, rows } = differences(groups);
+  return {
+    title: "What differs",
+    columns: ["setting", "runs", ...keys],
+    rows: keys.length === 0 ? [] : groups.map((
+      { name, runs },
+      index,
+    ) => [name, runs.map((run) => run.name).join(", "), ...rows[index]!]),
+  };
+}
+
+/** What was measured of the policies afterwards; empty where nothing was. */
+export function evaluationTable(groups: readonly RunGroup[]): PageTable {
+  const names = [
+    ...new Set(groups.flatMap(({ runs }) => runs.flatMap(({ evaluation = {} }) => Object.keys(evaluation)))),
+  ];
+  return {
+    title: "Evaluations",
+    reading:
+      "Numbers in brackets are 95 % intervals: over the evaluated records for a single run, over seeds for several.",
+    columns: ["setting", ...names],
+    rows: names.length === 0
+      ? []
+      : groups.map((group) => [group.name, ...names.map((name) => describe(evaluated(group, name)))]),
+  };
+}
+
+/** A measurement of a group: a single run's own, or the mean over the seeds that have it. */
+export function evaluated({ runs }: RunGroup, name: string): Measurement | undefined {
+  const found = runs.flatMap(({ evaluation }) => evaluation?.[name] ?? []);
+  if (found.length < 2) return found[0];
+  return summarize(found.map(({ mean }) => mean), { resamples: 10_000 });
+}
+
+function finalValue({ runs }: RunGroup, metric: string): Measurement | undefined {
+  const last = metric.startsWith("eval_") || metric === "reference/updates" ? 1 : LAST_VALUES;
+  const values = runs.flatMap(({ metrics }) => {
+    const points = pointsOf(metrics, metric).slice(-last);
+    return points.length === 0 ? [] : points.reduce((sum, [, value]) => sum + value, 0) / points.length;
+  });
+  return values.length === 0 ? undefined : summarize(values, { resamples: 10_000 });
+}
+
+function describe(measured: Measurement | undefined): string {
+  if (measured === undefined) return "–";
+  const { mean, low, high } = measured;
+  const interval = low === undefined || high === undefined
+    ? ""
+    : ` [${formatNumber(low)}, ${formatNumber(high)}]`;
+  return formatNumber(mean) + interval;
+}
