@@ -10,7 +10,7 @@ import type { Sample } from "../training/samples.ts";
 import { type SftConfig, stringifyConfig, type TrainConfig } from "./config.ts";
 import { openDevice } from "./device.ts";
 import { withDownloads } from "./download_progress.ts";
-import { UserError } from "./errors.ts";
+import { INTERRUPTED_EXIT_CODE, UserError } from "./errors.ts";
 import { formatBytes, formatCount } from "./format.ts";
 import { describeRun } from "./preflight.ts";
 import { createProgress } from "./progress.ts";
@@ -24,13 +24,12 @@ export interface RunSwitches {
   readonly resume?: boolean;
   /** Replace a former run. */
   readonly overwrite?: boolean;
+  /** Don't describe the run beforehand. */
+  readonly brief?: boolean;
 }
 
 /** Milliseconds between two versions of the report while a run goes on. */
 const REPORT_INTERVAL = 20_000;
-
-/** What shells give for a process that Ctrl-C ended. */
-const INTERRUPTED_EXIT_CODE = 130;
 
 /** What a finished run leaves for a summary. */
 export interface RunResult {
@@ -54,7 +53,7 @@ export async function carryOut(
   given: TrainConfig | SftConfig,
   switches: RunSwitches,
 ): Promise<RunResult | null> {
-  const { dryRun = false, resume = false, overwrite = false } = switches;
+  const { dryRun = false, resume = false, overwrite = false, brief = false } = switches;
   const path = given.output.directory;
   if (resume && overwrite) {
     throw new UserError("--resume would be ignored beside --overwrite; give one of them");
@@ -70,7 +69,7 @@ export async function carryOut(
     const run = await prepareRun(device, config, { files });
     try {
       const color = Deno.stdout.isTerminal() && !Deno.noColor;
-      console.log(describeRun(run, { color }));
+      if (!brief) console.log(describeRun(run, { color }));
       if (dryRun) return null;
       return await follow(run, { config, output: await claimDirectory(path, { mode }), resume });
     } finally {

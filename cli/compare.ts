@@ -47,7 +47,8 @@ export async function writeComparison(
       cause,
     });
   });
-  console.log(`${textTable(table)}\n\nComparison: ${output}`);
+  const width = Deno.stdout.isTerminal() ? Deno.consoleSize().columns : Infinity;
+  console.log(`${textTable(table, { width })}\n\nComparison: ${output}`);
 }
 
 function titleOf(paths: readonly string[]): string {

@@ -1,5 +1,7 @@
 import type { ComparedRun, RunGroup } from "./types.ts";
 
+/** Stands for a setting that a configuration doesn't have. */
+const ABSENT = "–";
 const SEED = "training.seed";
 /** Keys that say nothing of what a run is. */
 const IGNORED: ReadonlySet<string> = new Set(["output.directory"]);
@@ -35,14 +37,26 @@ export function groupRuns(runs: readonly ComparedRun[]): RunGroup[] {
     grouped.set(key, [...grouped.get(key) ?? [], run]);
   }
   const members = [...grouped.values()];
-  const { keys, rows } = differences(members.map((runs) => ({ name: "", runs })));
-  const names = rows.map((values) =>
-    keys.map((key, index) => `${shortName(key, keys)} ${values[index]}`).join(", ")
-  );
+  const names = namesOf(differences(members.map((runs) => ({ name: "", runs }))));
   return members.map((runs, index) => {
     const isUnique = names[index] !== "" && names.indexOf(names[index]!) === names.lastIndexOf(names[index]!);
     return { name: isUnique ? names[index]! : runs[0]!.name, runs };
   });
+}
+
+/** Names by values, without settings that tell no groups apart beyond some having them and others not. */
+function namesOf({ keys, rows }: { keys: string[]; rows: string[][] }): string[] {
+  const telling = keys.filter((_, index) =>
+    new Set(rows.map((values) => values[index]).filter(isGiven)).size > 1
+  );
+  return rows.map((values) =>
+    telling.map((key) => ({ key, value: values[keys.indexOf(key)]! })).filter(({ value }) => isGiven(value))
+      .map(({ key, value }) => `${shortName(key, telling)} ${value}`).join(", ")
+  );
+}
+
+function isGiven(value: string | undefined): boolean {
+  return value !== ABSENT;
 }
 
 /** The settings in which groups differ, and the values of each group; an absent setting is `–`. */
@@ -55,7 +69,7 @@ export function differences(groups: readonly RunGroup[]): { keys: string[]; rows
 }
 
 function readable(json: string | undefined): string {
-  if (json === undefined) return "–";
+  if (json === undefined) return ABSENT;
   const value: unknown = JSON.parse(json);
   return typeof value === "string" ? value : json;
 }

@@ -5,15 +5,15 @@ import { summarize } from "./curves.ts";
 import { differences } from "./group_runs.ts";
 import type { Measurement, RunGroup } from "./types.ts";
 
-/** Metrics of which the last value is in the table, by their headings. */
+/** Metrics of which the last value is in the table, by their headings, the most telling first. */
 const FINAL = {
-  "loss": "loss",
-  "held-out loss": "eval_loss",
   "held-out accuracy": "eval_rewards_initial/accuracies",
   "held-out margin": "eval_rewards_initial/margins",
+  "held-out KL": "eval_kl/initial",
+  "KL": "kl/initial",
+  "loss": "loss",
+  "held-out loss": "eval_loss",
   "held-out chosen log-prob": "eval_logps/chosen",
-  "held-out KL to initial": "eval_kl/initial",
-  "KL to initial": "kl/initial",
   "curvature": "curvature",
   "updates": "reference/updates",
 } as const;
@@ -30,8 +30,8 @@ export function finalTable(groups: readonly RunGroup[]): PageTable {
   const columns = all.filter(({ cells }) => cells.some((cell) => cell !== "–"));
   return {
     title: "At the end",
-    reading:
-      `Training metrics are means of the last ${LAST_VALUES} values. Numbers in brackets are 95 % bootstrap intervals ` +
+    reading: `Margins and KL are against the initial reference. Training metrics are means of the last ` +
+      `${LAST_VALUES} values. Numbers in brackets are 95 % bootstrap intervals ` +
       "over seeds, which for fewer than ten seeds say little more than how far the seeds lie apart.",
     columns: ["setting", "runs", "steps", ...columns.map(({ heading }) => heading)],
     rows: groups.map(({ name, runs }, index) => [
@@ -91,7 +91,7 @@ function finalValue({ runs }: RunGroup, metric: string): Measurement | undefined
 function describe(measured: Measurement | undefined): string {
   if (measured === undefined) return "–";
   const { mean, low, high } = measured;
-  const interval = low === undefined || high === undefined
+  const interval = low === undefined || high === undefined || low === high
     ? ""
     : ` [${formatNumber(low)}, ${formatNumber(high)}]`;
   return formatNumber(mean) + interval;

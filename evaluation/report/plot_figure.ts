@@ -1,7 +1,7 @@
 import type { PlotOptions, PlotPoint, PlotSeries } from "../plot/types.ts";
 import type { Comparison, Curve, Figure } from "./figures.ts";
 import { formatNumber } from "./html.ts";
-import { countNotFinite, downsample, extentOf, movingMean, type Point, pointsOf } from "./points.ts";
+import { countNotFinite, downsample, extentOf, movingMean, type Point, pointsOf, rangeOf } from "./points.ts";
 import type { MetricRow } from "./types.ts";
 
 /** What all figures of a report have in common. */
@@ -54,12 +54,11 @@ function plot(
   { rows, rules, bounds, reach }: FigureContext & { reach: readonly number[] },
 ): PlotOptions[] {
   if (reach.length === 0) return [];
-  const [low, high] = [reach.reduce((a, b) => Math.min(a, b)), reach.reduce((a, b) => Math.max(a, b))];
   return [{
     title,
     reading,
     x: { label: "", reach: [rows[0]!.step, Math.max(rows.at(-1)!.step, rows[0]!.step + 1)] },
-    y: { label: "", reach: [low, high] },
+    y: { label: "", reach: rangeOf(reach) },
     series: curves.flatMap((curve) => seriesOf(curve, { rows, rules })),
     rules: rules.map((x) => ({ x })),
     levels: boundsOf(curves, bounds).map((y) => ({ y, label: `update beyond ${formatNumber(y)}` })),
