@@ -56,7 +56,14 @@ export function expandSweep({ base, grid }: Sweep, { name }: { name: string }): 
   const unique = new Map<string, Combination>();
   const all = combinationsOf(grid).map((values) => combine(base, { values, grid, name }));
   for (const combination of all) {
-    if (!unique.has(combination.name)) unique.set(combination.name, combination);
+    const known = unique.get(combination.name);
+    if (known === undefined) unique.set(combination.name, combination);
+    else if (JSON.stringify(known.tree) !== JSON.stringify(combination.tree)) {
+      throw new UserError(
+        `${name}: ${combination.name}: two combinations would have this directory; give them values that differ in ` +
+          "letters or digits",
+      );
+    }
   }
   const runs: SweepRun[] = [];
   const problems = new Map<string, string[]>();
@@ -154,12 +161,9 @@ function nameOf(values: readonly (readonly [string, unknown])[], keys: readonly 
 }
 
 function slug(value: unknown): string {
-  const text = typeof value === "string"
-    ? value
-    : typeof value === "number"
-    ? show(value)
-    : JSON.stringify(value);
-  return text.replace(/[^\w.+-]+/g, "-").replace(/^-+(?!\d)|-+$/g, "");
+  if (typeof value === "number") return show(value);
+  if (typeof value === "object" && value !== null) return Object.values(value).map(slug).join("-");
+  return String(value).replace(/[^\w.+-]+/g, "-");
 }
 
 function directoryOf(base: unknown, name: string): string {
