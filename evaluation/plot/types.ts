@@ -28,7 +28,7 @@ export interface PlotSeries {
   readonly dashed?: boolean;
   /** Whether it is drawn thin and pale and left out of the legend, as single steps below their mean; not by default. */
   readonly faint?: boolean;
-  /** Its colour; by default the next that no other series has, the same for all series of one name. */
+  /** Its colour; by default the next that no other name has, of nine that come again after that. */
   readonly tone?: Tone;
   /** What the legend adds to its name, such as the latest value. */
   readonly note?: string;
