@@ -1,5 +1,5 @@
 import type { PageTable } from "../page/types.ts";
-import { formatNumber } from "../report/html.ts";
+import { formatNumber } from "../html.ts";
 import { pointsOf } from "../report/points.ts";
 import { summarize } from "./curves.ts";
 import { differences } from "./group_runs.ts";

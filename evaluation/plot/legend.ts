@@ -1,4 +1,4 @@
-import { escapeHtml } from "../report/html.ts";
+import { escapeHtml } from "../html.ts";
 import { isDrawable } from "./domain.ts";
 import { colorOf } from "./theme.ts";
 import type { PlotOptions, Tone } from "./types.ts";
