@@ -2,6 +2,7 @@ import type { PageSection } from "../page/types.ts";
 import { TONES } from "../plot/theme.ts";
 import type { PlotOptions, PlotSeries } from "../plot/types.ts";
 import { type Curve, type Figure, FIGURE_GROUPS } from "../report/figures.ts";
+import { pointsOf } from "../report/points.ts";
 import { curveOf, pathOf } from "./curves.ts";
 import type { RunGroup } from "./types.ts";
 
@@ -72,7 +73,9 @@ export function curveSections(groups: readonly RunGroup[]): PageSection[] {
 export function commonMetrics(groups: readonly RunGroup[]): string[] {
   return FIGURE_GROUPS.flatMap(({ figures }) => figures.flat()).flatMap(({ curves }) => curves)
     .map(({ metric }) => metric)
-    .filter((metric) => groups.every((group) => curveOf(group, metric).length > 0));
+    .filter((metric) =>
+      groups.every(({ runs }) => runs.every(({ metrics }) => pointsOf(metrics, metric).length > 0))
+    );
 }
 
 /** One metric of all groups that have it; nothing where fewer than two do, or where it is the same in all of them. */

@@ -24,7 +24,7 @@ export interface PlotSeries {
   readonly points: readonly PlotPoint[];
   /** How they are drawn; a line by default. Intervals are a band along a line, and whiskers at dots. */
   readonly marks?: "line" | "dots" | "both";
-  /** Whether the line is dashed; not by default. */
+  /** Whether the line is dashed, and dots are hollow; not by default. */
   readonly dashed?: boolean;
   /** Whether it is drawn thin and pale and left out of the legend, as single steps below their mean; not by default. */
   readonly faint?: boolean;
