@@ -29,6 +29,7 @@ export {
   maximumBindingBytes,
   requestDevice,
 } from "./device.ts";
+export { checkpoint } from "./checkpoint.ts";
 export { lookUp, type RowLists } from "./embedding.ts";
 export {
   type Access,
