@@ -5,7 +5,17 @@ import { dpo } from "../../losses/dpo.ts";
 import type { Checkpointing } from "../../models/transformer.ts";
 import { testDevice } from "../kernels/harness.ts";
 import { fixtureEngine } from "./fixture_engine.ts";
-import { assertSame, readSet } from "./tiny_run.ts";
+import { smallBindings } from "./small_bindings.ts";
+import {
+  assertSame,
+  carryOut,
+  type Changes,
+  readSet,
+  tinyConfig,
+  tinyFiles,
+  withoutRate,
+  writeTinyModel,
+} from "./tiny_run.ts";
 
 const families = [
   "llama-gqa",
@@ -44,5 +54,38 @@ for (const name of families) {
     }
     assertEquals(again.memory.choices, kept.memory.choices);
     assert(again.memory.temporaries < kept.memory.temporaries);
+  });
+}
+
+const files = await tinyFiles();
+
+for (
+  const { what, changes } of [
+    { what: "all weights", changes: {} },
+    {
+      what: "adapters over bfloat16",
+      changes: { model: { lora: { path: null, rank: 3, base: "bfloat16", merge: true } } },
+    },
+  ] as { what: string; changes: Changes }[]
+) {
+  Deno.test(`a run of ${what} in parts, killed without checkpointing and resumed with it, ends in the same bits`, async () => {
+    const path = await Deno.makeTempDir({ dir: files.directory });
+    // As in split_weights_test.ts: the tied embedding takes several bindings.
+    const sizes = { vocab_size: 1000, hidden_size: 160, tie_word_embeddings: true };
+    await writeTinyModel(`${path}/model`, { seed: 0, tokenizer: files.model, change: sizes });
+    const device = await smallBindings(2 ** 18);
+    const config = (name: string, checkpointing: Checkpointing) =>
+      tinyConfig(files, {
+        reference: { update: "soft", alpha: 0.6, every: 2, path: null },
+        ...changes,
+        training: { batchSize: 2, accumulate: 2, steps: 6, checkpointing },
+        model: { ...changes.model, path: `${path}/model` },
+        output: { directory: `${path}/${name}`, saveEvery: 2 },
+      });
+    const whole = await carryOut(config("whole", "none"), { device });
+    await carryOut(config("resumed", "none"), { device, stopAfter: 4 });
+    const resumed = await carryOut(config("resumed", "block"), { device, resume: true });
+    assertEquals(withoutRate(resumed.rows), withoutRate(whole.rows));
+    assertSame(resumed.weights, whole.weights, "the trained model");
   });
 }
