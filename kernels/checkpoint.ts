@@ -7,17 +7,16 @@ import type { Storage, Tensor } from "./tensor.ts";
  * block is recorded once more with memory of its own: the same kernels in the same order, so the gradients are the same
  * to the last bit (Chen et al., arXiv 1604.06174).
  *
- * @param record Records the block and returns its result, through which alone gradients reach it. Called again during
- * `backward`, and must record the same then; so it names no inputs or outputs of the graph.
+ * @param record Records the block and returns its result. Called again during `backward`, and must record the same then;
+ * so it names no inputs or outputs of the graph. What else of the block is used outside is kept, and its gradients reach
+ * what the block reads in a sum of their own.
  * @returns The block's result.
  * @throws When `backward` comes to the block and something that it reads has been overwritten since.
  */
 export function checkpoint(graph: Graph, record: () => Tensor): Tensor {
   const { dispatches, tape } = graph;
   const start = dispatches.length;
-  const operations = tape.length;
   const result = record();
-  tape.length = operations;
   if (!needsGradient(graph, result)) return result;
   const reads = readFromOutside(dispatches.slice(start));
   tape.push({
