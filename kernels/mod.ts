@@ -86,6 +86,7 @@ export { rmsNorm } from "./rms_norm.ts";
 export { rotary, type RotaryOptions } from "./rotary.ts";
 export { sequenceSums } from "./sequence_sums.ts";
 export { takeSnapshot } from "./snapshot.ts";
+export { type Submission, submitTogether } from "./submission.ts";
 export { swiglu } from "./swiglu.ts";
 export {
   bytesOf,

@@ -3,6 +3,7 @@ import { type BatchShape, type PackedBatch, type PackedGroup, packGroups } from 
 import type { Device } from "../kernels/device.ts";
 import { clearParameters, copyParameters } from "../kernels/parameters.ts";
 import { compile, type PendingRun, type Program } from "../kernels/program.ts";
+import { submitTogether } from "../kernels/submission.ts";
 import type { Weights } from "../models/transformer.ts";
 import type { StoredParameter } from "../models/weights.ts";
 import { addSnapshot, emptySnapshots, type SnapshotStack } from "../reference/snapshots.ts";
@@ -47,6 +48,8 @@ export interface Engine {
   copyPolicyToReference(): void;
   /** Makes the initial reference a copy of the reference. */
   copyReferenceToInitial(): void;
+  /** Submits at once what is called within, but for micro-batches of one shape; their results can be read afterwards. */
+  together<T>(calls: () => T): T;
   /** Clears what the micro-batches of a step add to. */
   beginStep(): void;
   /**
@@ -160,6 +163,7 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
       if (sets.initial !== null) copyParameters(device, { from: sets.reference!, to: sets.initial });
       if (sets.average !== null) copyParameters(device, { from: sets.reference!, to: sets.average });
     },
+    together: (calls) => submitTogether(device, calls),
     beginStep() {
       clearParameters(device, sets.gradients);
       if (loss?.needs.mismatched) {
