@@ -184,10 +184,11 @@ export function maximumBindingBytes(device: Device): number {
  *
  * @param options.bytes How much `allocate` is going to take.
  * @param options.what What it is for.
+ * @param options.advice What to do about a lack.
  */
 export async function withMemoryCheck<T>(
   device: Device,
-  options: { bytes: number; what: string; allocate: () => T },
+  options: { bytes: number; what: string; advice?: string; allocate: () => T },
 ): Promise<T> {
   device.gpu.pushErrorScope("out-of-memory");
   const result = options.allocate();
@@ -195,7 +196,7 @@ export async function withMemoryCheck<T>(
   if (error !== null) {
     throw new Error(
       `"${device.description}" is out of memory: ${options.what} needs ${options.bytes} bytes. ` +
-        "Use a smaller batch_size or max_length.",
+        (options.advice ?? "Use a smaller batch_size or max_length."),
     );
   }
   return result;

@@ -84,14 +84,15 @@ function measure(graphs: readonly Graph[], plans: readonly MemoryPlan[]): Progra
  *
  * @param options.memoryLimit Refuse, before allocating, to take more than this many bytes in all.
  * @param options.reserved Bytes already taken by external tensors, counted against the limit.
+ * @param options.advice What to do if the device lacks the memory; by default to use smaller batches.
  * @returns One program for each graph, in order.
  * @throws If the memory needed exceeds the limit or the device, in bytes; if a kernel doesn't compile.
  */
 export async function compile(
   device: Device,
-  options: { graphs: readonly Graph[]; memoryLimit?: number; reserved?: number },
+  options: { graphs: readonly Graph[]; memoryLimit?: number; reserved?: number; advice?: string },
 ): Promise<Program[]> {
-  const { graphs, memoryLimit = Infinity, reserved = 0 } = options;
+  const { graphs, memoryLimit = Infinity, reserved = 0, advice } = options;
   const plans = graphs.map(planMemory);
   const memory = measure(graphs, plans);
   if (memory.total + reserved > memoryLimit) {
@@ -108,6 +109,7 @@ export async function compile(
   const slots = await withMemoryCheck(device, {
     bytes: memory.temporaries,
     what: "the activations of this run",
+    ...(advice === undefined ? {} : { advice }),
     allocate: () => slotBytes.map((size, i) => createStorage(device, { size, label: `temporary ${i}` })),
   });
   await compilePipelines(device, graphs);

@@ -100,7 +100,13 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
   const parts = await createParts(device, options);
   const { sets, mismatchedSums, packing } = parts;
   const graphs = buildGraphs(device, { ...parts, checkpointing: memory.checkpointing });
-  const compiled = await compile(device, { graphs: [...graphs.values()] });
+  const { checkpointing, choices } = memory;
+  const compiled = await compile(device, {
+    graphs: [...graphs.values()],
+    ...(checkpointing === "none"
+      ? { advice: `With training.checkpointing: block it would be ${choices.block} bytes.` }
+      : {}),
+  });
   const programs = new Map([...graphs.keys()].map((name, i) => [name, compiled[i]!]));
 
   const program = (name: string): Program => {

@@ -103,3 +103,38 @@ Deno.test("planEngine checkpoints on its own only where keeping activations woul
     "Weights and optimizer alone take more: use adapters (model.lora) or a smaller model.",
   );
 });
+
+Deno.test("createEngine says what checkpointing would save where the device lacks the memory for activations", async () => {
+  const { choices } = await planEngine(device, options());
+  let scope = "";
+  const gpu = new Proxy(device.gpu, {
+    get(target, key) {
+      if (key === "pushErrorScope") return (filter: GPUErrorFilter) => target.pushErrorScope(scope = filter);
+      if (key === "popErrorScope") {
+        const isActivations = scope === "out-of-memory" && created === "temporary";
+        return async () =>
+          await target.popErrorScope() ?? (isActivations ? { message: "out of memory" } : null);
+      }
+      if (key === "createBuffer") {
+        return (descriptor: GPUBufferDescriptor) => {
+          created = descriptor.label!.split(" ")[0]!;
+          return target.createBuffer(descriptor);
+        };
+      }
+      const value = Reflect.get(target, key, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  let created = "";
+  const refusal = async (checkpointing: "none" | "block") =>
+    (await assertRejects(() => createEngine({ ...device, gpu }, options({ checkpointing })), Error)).message;
+  assertStringIncludes(
+    await refusal("none"),
+    `is out of memory: the activations of this run needs ${choices.none} bytes. ` +
+      `With training.checkpointing: block it would be ${choices.block} bytes.`,
+  );
+  assertStringIncludes(
+    await refusal("block"),
+    `the activations of this run needs ${choices.block} bytes. Use a smaller batch_size or max_length.`,
+  );
+});
