@@ -33,6 +33,8 @@ export interface CaseVariant {
   readonly lora?: { readonly settings: LoraSettings; readonly snapshots: number };
   /** α of the moving reference's updates. */
   readonly alpha?: number;
+  /** Whether the backward pass computes activations again; default not. */
+  readonly checkpointing?: EngineOptions["checkpointing"];
 }
 
 /** A case ready to run. */
@@ -59,7 +61,7 @@ export const SAMPLE_MILLISECONDS = 600;
 export async function prepareCase(
   device: Device,
   stepCase: StepCase,
-  { reference, sharePrompts, lora, alpha = SOFT_ALPHA }: CaseVariant,
+  { reference, sharePrompts, lora, alpha = SOFT_ALPHA, checkpointing = "none" }: CaseVariant,
 ): Promise<CaseRun> {
   const { config, learningRate } = stepCase;
   const hasReference = reference !== "none";
@@ -85,6 +87,7 @@ export async function prepareCase(
     optimizer: { ...optimizer, maxGradNorm: null },
     shapes: [shape!],
     maxLength: promptTokens + completionTokens,
+    checkpointing,
   });
   await uploadCase(engine, stepCase);
   if (layout !== undefined) {
@@ -96,10 +99,13 @@ export async function prepareCase(
   const labels = examples.map(({ label }) => label);
   let steps = 0;
   const step = async ({ move = true } = {}) => {
-    engine.beginStep();
-    const run = engine.accumulate(batch, { ...micro, labels });
-    const update = engine.update({ learningRate, step: ++steps });
-    if (reference === "moving" && move) engine.moveReference(alpha);
+    const { run, update } = engine.together(() => {
+      engine.beginStep();
+      const run = engine.accumulate(batch, { ...micro, labels });
+      const update = engine.update({ learningRate, step: ++steps });
+      if (reference === "moving" && move) engine.moveReference(alpha);
+      return { run, update };
+    });
     const [{ losses }] = await Promise.all([run.read(), update.read()]);
     return losses!.subarray(0, records).reduce((sum, value) => sum + value, 0);
   };

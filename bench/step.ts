@@ -14,6 +14,7 @@ import { openDevice } from "./environment.ts";
 
 const variants: Readonly<Record<string, CaseVariant>> = {
   "DPO, frozen reference": { reference: "frozen", sharePrompts: true },
+  "DPO, blocks checkpointed": { reference: "frozen", sharePrompts: true, checkpointing: "block" },
   "DPO, prompts not shared": { reference: "frozen", sharePrompts: false },
   "DPO, soft update every step": { reference: "moving", sharePrompts: true },
   "SimPO, no reference": { reference: "none", sharePrompts: true },

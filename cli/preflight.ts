@@ -30,7 +30,7 @@ export function describeRun(run: PreparedRun, { color }: { color: boolean }): st
     ["loss", describeLoss(run)],
     [
       "memory",
-      `${formatBytes(memory.total)}: ${sets}, activations ${formatBytes(memory.temporaries)}, ` +
+      `${formatBytes(memory.total)}: ${sets}, ${describeActivations(run)}, ` +
       `transfers ${formatBytes(memory.transfers)}`,
     ],
     ["records", describeRecords(records)],
@@ -58,6 +58,15 @@ export function describeRun(run: PreparedRun, { color }: { color: boolean }): st
     describeExample(records.tokenized.at(0)!, model.tokenizer, { color }),
     "",
   ].join("\n");
+}
+
+/** What activations take, and what they would take otherwise. */
+function describeActivations({ engine: { memory }, config }: PreparedRun): string {
+  const { checkpointing, choices } = memory;
+  const [none, block] = [formatBytes(choices.none), formatBytes(choices.block)];
+  if (checkpointing === "none") return `activations ${none} (${block} with training.checkpointing: block)`;
+  const reason = config.training.checkpointing === "block" ? "" : ", chosen to fit training.memory_limit";
+  return `activations ${block} with training.checkpointing: block${reason} (${none} without)`;
 }
 
 function describeAdapters(

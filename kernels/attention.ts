@@ -2,6 +2,7 @@
 import { passGradient } from "./add.ts";
 import deltaWgsl from "./attention_delta.wgsl" with { type: "text" };
 import {
+  type SubgroupAttention,
   subgroupForwardWgsl,
   subgroupKeyValueGradientWgsl,
   subgroupQueryGradientWgsl,
@@ -11,6 +12,7 @@ import { tiledForwardWgsl } from "./attention_tiled.ts";
 import { tiledKeyValueGradientWgsl, tiledQueryGradientWgsl } from "./attention_tiled_gradient.ts";
 import type { Device } from "./device.ts";
 import { differentiate, dispatch, type Graph, temporary } from "./graph.ts";
+import { remember } from "./remember.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Options of {@linkcode attention}. */
@@ -124,14 +126,22 @@ function chooseKernels(device: Device, shape: HeadShape): AttentionKernels {
 
 /** The kernels that keep rows in registers; needs subgroup operations of a fixed size. */
 export function subgroupAttention(device: Device, shape: HeadShape): AttentionKernels {
-  const variant = { ...shape, lanes: device.subgroupSize, preamble: device.subgroupPreamble };
-  return {
-    tile: variant.lanes,
-    forward: subgroupForwardWgsl(variant),
-    queryGradient: subgroupQueryGradientWgsl(variant),
-    keyValueGradient: subgroupKeyValueGradientWgsl(variant),
-  };
+  return subgroupKernels({ ...shape, lanes: device.subgroupSize, preamble: device.subgroupPreamble });
 }
+
+const subgroupKernels = remember((variant: SubgroupAttention): AttentionKernels => ({
+  tile: variant.lanes,
+  forward: subgroupForwardWgsl(variant),
+  queryGradient: subgroupQueryGradientWgsl(variant),
+  keyValueGradient: subgroupKeyValueGradientWgsl(variant),
+}));
+
+const tiledKernels = remember((variant: TiledAttention): AttentionKernels => ({
+  tile: 8 * variant.fragment,
+  forward: tiledForwardWgsl(variant),
+  queryGradient: tiledQueryGradientWgsl(variant),
+  keyValueGradient: tiledKeyValueGradientWgsl(variant),
+}));
 
 /**
  * The kernels that stage tiles in workgroup memory, with the largest tile that fits it; drivers don't all check that.
@@ -143,12 +153,7 @@ export function tiledAttention(device: Device, shape: HeadShape): AttentionKerne
   for (const fragment of [4, 2, 1] as const) {
     const variant = { ...shape, fragment };
     if (tiledAttentionWorkgroupBytes(variant) > limit) continue;
-    return {
-      tile: 8 * fragment,
-      forward: tiledForwardWgsl(variant),
-      queryGradient: tiledQueryGradientWgsl(variant),
-      keyValueGradient: tiledKeyValueGradientWgsl(variant),
-    };
+    return tiledKernels(variant);
   }
   throw new RangeError(
     `attention: heads of ${shape.headSize} need ${

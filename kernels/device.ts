@@ -1,6 +1,8 @@
 /// <reference types="@webgpu/types" />
 /** A WebGPU device with what the kernels need to know about it: limits, subgroups, cached pipelines, counters. */
 
+import type { Submission } from "./submission.ts";
+
 /** How often the device was asked for something costly. In the steady state of a program none of these grows but `submits`. */
 export interface DeviceCounters {
   /** Buffers created. */
@@ -33,6 +35,8 @@ export interface Device {
   readonly counters: DeviceCounters;
   /** Compiled pipelines by source and constants. */
   readonly pipelines: Map<string, GPUComputePipeline>;
+  /** What is being put together by `submitTogether`; null outside of it. */
+  submission: Submission | null;
   /** Throws if the device is lost, or the first error that it reported since the last call, with what to do about it. */
   check(): void;
   /** Frees everything on the device. */
@@ -119,6 +123,7 @@ export async function createDevice(gpu: GPUDevice, options: { info?: GPUAdapterI
     halfPrecision: gpu.features.has("shader-f16"),
     counters: { buffers: 0, bindGroups: 0, pipelines: 0, submits: 0, readbacks: 0 },
     pipelines: new Map(),
+    submission: null,
     check() {
       if (lost !== null) throw lost;
       if (failure === null) return;
@@ -179,10 +184,11 @@ export function maximumBindingBytes(device: Device): number {
  *
  * @param options.bytes How much `allocate` is going to take.
  * @param options.what What it is for.
+ * @param options.advice What to do about a lack.
  */
 export async function withMemoryCheck<T>(
   device: Device,
-  options: { bytes: number; what: string; allocate: () => T },
+  options: { bytes: number; what: string; advice?: string; allocate: () => T },
 ): Promise<T> {
   device.gpu.pushErrorScope("out-of-memory");
   const result = options.allocate();
@@ -190,7 +196,7 @@ export async function withMemoryCheck<T>(
   if (error !== null) {
     throw new Error(
       `"${device.description}" is out of memory: ${options.what} needs ${options.bytes} bytes. ` +
-        "Use a smaller batch_size or max_length.",
+        (options.advice ?? "Use a smaller batch_size or max_length."),
     );
   }
   return result;

@@ -123,8 +123,15 @@ export function differentiate(
  * @param seeds The gradient of the result with respect to some tensors of the graph.
  */
 export function backward(graph: Graph, seeds: Gradients): void {
-  const gradients: Gradients = new Map(seeds);
-  for (const { output, rule } of graph.tape.toReversed()) {
+  passBack(graph.tape, new Map(seeds));
+}
+
+/**
+ * Takes gradients back through the operations of a tape, from the last to the first, and leaves those of what comes
+ * before them.
+ */
+export function passBack(tape: Graph["tape"], gradients: Gradients): void {
+  for (const { output, rule } of tape.toReversed()) {
     const gradient = gradients.get(output);
     if (gradient === undefined) continue;
     gradients.delete(output);

@@ -3,6 +3,7 @@ import { type Block, type MatrixView, viewOf } from "./block.ts";
 import { type Dispatch, dispatch, type Graph, type Kernel, temporary } from "./graph.ts";
 import { subgroupMatmulWgsl } from "./matmul_subgroup.ts";
 import { type Tile, tiledMatmulWgsl, tiles } from "./matmul_tiled.ts";
+import { remember } from "./remember.ts";
 import { sizeOf, type Tensor } from "./tensor.ts";
 
 /** Options of {@linkcode matmul}. */
@@ -219,6 +220,9 @@ function label({ transposeA, transposeB }: Operation): string {
   return `matmul ${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
 }
 
+const tiledText = remember(tiledMatmulWgsl);
+const subgroupText = remember(subgroupMatmulWgsl);
+
 function tiled(name: keyof typeof tiles, operation: Operation): Launch {
   const { m, n, k, transposeA, transposeB, scale, add, views, bias } = operation;
   const [a, b, c] = views as readonly [MatrixView, MatrixView, MatrixView];
@@ -227,7 +231,7 @@ function tiled(name: keyof typeof tiles, operation: Operation): Launch {
   const vectorB = isAligned([transposeB ? k : n], [b]);
   const vectorC = isAligned([n], bias ? [c, bias] : [c]);
   const vectors = { vectorA, vectorB, vectorC };
-  const code = tiledMatmulWgsl({
+  const code = tiledText({
     transposeA,
     transposeB,
     ...vectors,
@@ -257,7 +261,7 @@ function subgroup(graph: Graph, rows: number, operation: Operation): Launch {
     );
   }
   const variant = { transposeA, transposeB, scale, add, bias: bias !== undefined };
-  const code = subgroupMatmulWgsl({ ...variant, lanes, rows, preamble });
+  const code = subgroupText({ ...variant, lanes, rows, preamble });
   return {
     kernel: { label: `${label(operation)} subgroup ${rows}`, code },
     workgroups: [Math.ceil(n / 4 / lanes), Math.ceil(m / rows)],

@@ -29,6 +29,7 @@ export {
   maximumBindingBytes,
   requestDevice,
 } from "./device.ts";
+export { checkpoint } from "./checkpoint.ts";
 export { lookUp, type RowLists } from "./embedding.ts";
 export {
   type Access,
@@ -85,6 +86,7 @@ export { rmsNorm } from "./rms_norm.ts";
 export { rotary, type RotaryOptions } from "./rotary.ts";
 export { sequenceSums } from "./sequence_sums.ts";
 export { takeSnapshot } from "./snapshot.ts";
+export { type Submission, submitTogether } from "./submission.ts";
 export { swiglu } from "./swiglu.ts";
 export {
   bytesOf,

@@ -1,5 +1,6 @@
 /** Parameter sets: all tensors of a model pooled in a few buffers, so that the optimizer takes a few dispatches. */
 import { createStorage, type Device, maximumBindingBytes, withMemoryCheck } from "./device.ts";
+import { encodeCommands } from "./submission.ts";
 import { bytesOf, externalTensor, type Tensor } from "./tensor.ts";
 
 /** A tensor of a model: its name and shape. */
@@ -157,14 +158,16 @@ export function maximumSegmentBytes(device: Device): number {
 
 /** Copies all of one set to another of the same layout, on the device. */
 export function copyParameters(device: Device, { from, to }: { from: ParameterSet; to: ParameterSet }): void {
-  const encoder = device.gpu.createCommandEncoder();
-  from.buffers.forEach((buffer, i) => encoder.copyBufferToBuffer(buffer, 0, to.buffers[i]!, 0, buffer.size));
-  device.gpu.queue.submit([encoder.finish()]);
+  encodeCommands(device, (encoder) => {
+    from.buffers.forEach((buffer, i) =>
+      encoder.copyBufferToBuffer(buffer, 0, to.buffers[i]!, 0, buffer.size)
+    );
+  });
 }
 
 /** Sets all of a set to zero, on the device. */
 export function clearParameters(device: Device, set: ParameterSet): void {
-  const encoder = device.gpu.createCommandEncoder();
-  for (const buffer of set.buffers) encoder.clearBuffer(buffer);
-  device.gpu.queue.submit([encoder.finish()]);
+  encodeCommands(device, (encoder) => {
+    for (const buffer of set.buffers) encoder.clearBuffer(buffer);
+  });
 }

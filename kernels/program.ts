@@ -2,6 +2,7 @@
 import { createStorage, type Device, maximumBindingBytes, withMemoryCheck } from "./device.ts";
 import type { Dispatch, Graph, Kernel, Uniform } from "./graph.ts";
 import { type MemoryPlan, planMemory, shareSlots } from "./memory_plan.ts";
+import { encodeCommands } from "./submission.ts";
 import { bytesOf, type DType, type Storage, type Tensor } from "./tensor.ts";
 
 /** Bytes that a group of programs takes beside the external tensors. */
@@ -17,9 +18,13 @@ export interface ProgramMemory {
 /** Values that a run left for the host, by output name. */
 export type ProgramOutputs = Record<string, Float32Array>;
 
-/** A run that was submitted; its outputs can be read once, later. */
+/** A run under way; its outputs can be read once, later. */
 export interface PendingRun {
-  /** Waits until the GPU has finished this run and returns its outputs. */
+  /**
+   * Waits until the GPU has finished this run and returns its outputs.
+   *
+   * @throws If it isn't submitted yet, see `submitTogether`; if the device is lost.
+   */
   read(): Promise<ProgramOutputs>;
 }
 
@@ -33,7 +38,7 @@ export interface Program {
   readonly launches: readonly Launch[];
   /** The arrays that the next run sends to the device, by input name: fill them before {@linkcode Program.run}. */
   readonly inputs: Readonly<Record<string, Float32Array | Int32Array | Uint32Array>>;
-  /** Sends the inputs and submits one run. Returns at once. */
+  /** Sends the inputs and submits one run, alone or with others (`submitTogether`). Returns at once. */
   run(): PendingRun;
 }
 
@@ -79,14 +84,15 @@ function measure(graphs: readonly Graph[], plans: readonly MemoryPlan[]): Progra
  *
  * @param options.memoryLimit Refuse, before allocating, to take more than this many bytes in all.
  * @param options.reserved Bytes already taken by external tensors, counted against the limit.
+ * @param options.advice What to do if the device lacks the memory; by default to use smaller batches.
  * @returns One program for each graph, in order.
  * @throws If the memory needed exceeds the limit or the device, in bytes; if a kernel doesn't compile.
  */
 export async function compile(
   device: Device,
-  options: { graphs: readonly Graph[]; memoryLimit?: number; reserved?: number },
+  options: { graphs: readonly Graph[]; memoryLimit?: number; reserved?: number; advice?: string },
 ): Promise<Program[]> {
-  const { graphs, memoryLimit = Infinity, reserved = 0 } = options;
+  const { graphs, memoryLimit = Infinity, reserved = 0, advice } = options;
   const plans = graphs.map(planMemory);
   const memory = measure(graphs, plans);
   if (memory.total + reserved > memoryLimit) {
@@ -103,6 +109,7 @@ export async function compile(
   const slots = await withMemoryCheck(device, {
     bytes: memory.temporaries,
     what: "the activations of this run",
+    ...(advice === undefined ? {} : { advice }),
     allocate: () => slotBytes.map((size, i) => createStorage(device, { size, label: `temporary ${i}` })),
   });
   await compilePipelines(device, graphs);
@@ -155,15 +162,16 @@ function build(
     launches,
     inputs: inputs.views,
     run() {
-      if (inputs.bytes.byteLength > 0) device.gpu.queue.writeBuffer(inputs.buffer, 0, inputs.bytes);
-      const encoder = device.gpu.createCommandEncoder();
-      const pass = encoder.beginComputePass(passDescriptor);
-      encodeLaunches(pass, launches);
-      pass.end();
-      const pending = readback.encode(encoder);
-      device.gpu.queue.submit([encoder.finish()]);
-      device.counters.submits++;
-      return pending.submitted();
+      const { encode, submitted, pending } = readback.start();
+      encodeCommands(device, (encoder) => {
+        if (inputs.bytes.byteLength > 0) device.gpu.queue.writeBuffer(inputs.buffer, 0, inputs.bytes);
+        const pass = encoder.beginComputePass(passDescriptor);
+        encodeLaunches(pass, launches);
+        pass.end();
+        encode(encoder);
+        return submitted;
+      }, { user: inputs.buffer });
+      return pending;
     },
   };
 }
@@ -296,37 +304,44 @@ function createReadback(
   };
   const free = parts.length === 0 ? [] : Array.from({ length: READBACKS }, stage);
   return {
-    encode(encoder: GPUCommandEncoder) {
+    /** What copies the outputs of one run, once it is encoded, and hands them over, once it is submitted. */
+    start() {
       if (parts.length === 0) {
-        return { submitted: (): PendingRun => ({ read: () => finished(device) }) };
+        return { encode() {}, submitted() {}, pending: { read: () => finished(device) } };
       }
       const staging = free.pop() ?? stage();
-      for (const { buffer, offset, at, bytes } of parts) {
-        encoder.copyBufferToBuffer(buffer, offset, staging, at, bytes);
-      }
+      let mapped: Promise<unknown> | undefined;
       return {
-        submitted(): PendingRun {
+        encode(encoder: GPUCommandEncoder) {
+          for (const { buffer, offset, at, bytes } of parts) {
+            encoder.copyBufferToBuffer(buffer, offset, staging, at, bytes);
+          }
+        },
+        submitted() {
           device.counters.readbacks++;
-          const mapped = staging.mapAsync(GPUMapMode.READ);
+          mapped = staging.mapAsync(GPUMapMode.READ);
           // Whoever reads gets the error; nobody else should be told of an unhandled rejection.
           mapped.catch(() => {});
-          return {
-            async read() {
-              await mapped.catch((error) => {
-                device.check();
-                throw error;
-              });
+        },
+        pending: {
+          async read() {
+            if (mapped === undefined) {
+              throw new Error("read: this run isn't submitted yet; read it once submitTogether has returned");
+            }
+            await mapped.catch((error) => {
               device.check();
-              const range = staging.getMappedRange();
-              const outputs: ProgramOutputs = {};
-              for (const { name, at, bytes } of parts) {
-                outputs[name] = new Float32Array(range.slice(at, at + bytes));
-              }
-              staging.unmap();
-              free.push(staging);
-              return outputs;
-            },
-          };
+              throw error;
+            });
+            device.check();
+            const range = staging.getMappedRange();
+            const outputs: ProgramOutputs = {};
+            for (const { name, at, bytes } of parts) {
+              outputs[name] = new Float32Array(range.slice(at, at + bytes));
+            }
+            staging.unmap();
+            free.push(staging);
+            return outputs;
+          },
         },
       };
     },

@@ -6,7 +6,14 @@ import type { Tensor } from "../kernels/tensor.ts";
 import { tokenLogProbs } from "../kernels/token_log_probs.ts";
 import type { ModelConfig } from "./config.ts";
 import type { RotaryTables } from "./rotary_tables.ts";
-import { attendWithin, finalNorm, outputHead, transformer, type Weights } from "./transformer.ts";
+import {
+  attendWithin,
+  type Checkpointing,
+  finalNorm,
+  outputHead,
+  transformer,
+  type Weights,
+} from "./transformer.ts";
 
 /** Sizes of a packed batch. */
 export interface BatchSizes {
@@ -119,6 +126,7 @@ export interface CompletionLogProbs {
  *
  * @param weights The policy's weights (gradients flow if they have gradient tensors) or a reference's.
  * @param options.tables From `rotaryTables`.
+ * @param options.checkpointing What a backward pass computes again; default `none`.
  * @param options.logWeights Whether to also measure how likely the completions are for the model itself; default false.
  * @param options.others Models of the same architecture to compare with; none by default.
  */
@@ -129,6 +137,7 @@ export function completionLogProbs(
     config: ModelConfig;
     batch: BatchInputs;
     tables: RotaryTables | null;
+    checkpointing?: Checkpointing;
     logWeights?: boolean;
     others?: readonly Weights[];
   },
@@ -170,10 +179,11 @@ export function completionLogProbs(
 function predictingStates(
   graph: Graph,
   weights: Weights,
-  { config, batch, tables }: {
+  { config, batch, tables, checkpointing = "none" }: {
     config: ModelConfig;
     batch: BatchInputs;
     tables: RotaryTables | null;
+    checkpointing?: Checkpointing;
   },
 ): Tensor {
   const hidden = transformer(graph, weights, {
@@ -198,6 +208,7 @@ function predictingStates(
       },
     },
     attend: attendWithin(graph, config, { spans: batch.spans, windowSpans: batch.window_spans }),
+    checkpointing,
   }); // [rows, C]
   const predicting = lookUp(graph, hidden, {
     indices: batch.slot_rows,

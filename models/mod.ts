@@ -12,11 +12,13 @@ export { checkTensors, modelTensors, type TensorShape } from "./tensors.ts";
 export {
   type Attend,
   attendWithin,
+  type Checkpointing,
   finalNorm,
   isWindowed,
   outputHead,
   transformer,
   type TransformerInputs,
+  type TransformerOptions,
   type Weights,
 } from "./transformer.ts";
 export { initialTensors } from "./initialize.ts";

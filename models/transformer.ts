@@ -2,6 +2,7 @@
 import type { Adapter } from "../kernels/adapter.ts";
 import { add } from "../kernels/add.ts";
 import { attention } from "../kernels/attention.ts";
+import { checkpoint } from "../kernels/checkpoint.ts";
 import { lookUp, type RowLists } from "../kernels/embedding.ts";
 import { gelu } from "../kernels/gelu.ts";
 import type { Graph } from "../kernels/graph.ts";
@@ -62,36 +63,57 @@ export function attendWithin(
   };
 }
 
+/** Which activations a backward pass computes again instead of keeping them: none, or all within each block. */
+export type Checkpointing = "none" | "block";
+
+/** Options of {@linkcode transformer}. */
+export interface TransformerOptions {
+  /** The architecture. */
+  readonly config: ModelConfig;
+  /** The rows. */
+  readonly inputs: TransformerInputs;
+  /** How rows see each other: {@linkcode attendWithin} or a cache. */
+  readonly attend: Attend;
+  /** What a backward pass computes again; default `none`. */
+  readonly checkpointing?: Checkpointing;
+}
+
 /**
  * The residual stream after the last block, before the final norm.
  *
  * @param weights Parameters as `modelParameters` names them.
- * @param options.attend How rows see each other: {@linkcode attendWithin} or a cache.
  * @returns [rows, hiddenSize].
  */
-export function transformer(
-  graph: Graph,
-  weights: Weights,
-  options: { config: ModelConfig; inputs: TransformerInputs; attend: Attend },
-): Tensor {
-  const { config, attend } = options;
-  const layer = (name: string) => layerOf(weights, name, config);
-
+export function transformer(graph: Graph, weights: Weights, options: TransformerOptions): Tensor {
+  const { config, checkpointing = "none" } = options;
   let x = embed(graph, weights, options); // [rows, C]
   for (let n = 0; n < config.layers; n++) {
-    const normed = norm(graph, x, { config, weights, name: `layers.${n}.input_norm` });
-    const feedForwardNorm = (read: Tensor) =>
-      norm(graph, read, { config, weights, name: `layers.${n}.feed_forward_norm` });
-    // Before x is added to anything, so that the norm's own kernel adds the gradients of x.
-    const parallel = config.parallelResidual ? feedForwardNorm(x) : null;
-    const qkv = linear(graph, normed, layer(`layers.${n}.qkv`)); // [rows, (H + 2 Hk) D]
-    const attended = attend(place(graph, qkv, { ...options, weights, layer: n }), n); // [rows, H D]
-    const after = linear(graph, attended, { ...layer(`layers.${n}.output`), residual: x });
-    const fed = parallel ?? feedForwardNorm(after);
-    const active = activate(graph, fed, { config, weights, layer: n }); // [rows, F]
-    x = linear(graph, active, { ...layer(`layers.${n}.down`), residual: after });
+    const read = x;
+    const record = () => block(graph, read, { ...options, weights, layer: n });
+    x = checkpointing === "block" ? checkpoint(graph, record) : record();
   }
   return x;
+}
+
+/** Attention and the feed-forward layer, each added to the residual stream. */
+function block(
+  graph: Graph,
+  x: Tensor,
+  options: TransformerOptions & { weights: Weights; layer: number },
+): Tensor {
+  const { config, attend, weights, layer: n } = options;
+  const layer = (name: string) => layerOf(weights, `layers.${n}.${name}`, config);
+  const normed = norm(graph, x, { config, weights, name: `layers.${n}.input_norm` });
+  const feedForwardNorm = (read: Tensor) =>
+    norm(graph, read, { config, weights, name: `layers.${n}.feed_forward_norm` });
+  // Before x is added to anything, so that the norm's own kernel adds the gradients of x.
+  const parallel = config.parallelResidual ? feedForwardNorm(x) : null;
+  const qkv = linear(graph, normed, layer("qkv")); // [rows, (H + 2 Hk) D]
+  const attended = attend(place(graph, qkv, options), n); // [rows, H D]
+  const after = linear(graph, attended, { ...layer("output"), residual: x });
+  const fed = parallel ?? feedForwardNorm(after);
+  const active = activate(graph, fed, options); // [rows, F]
+  return linear(graph, active, { ...layer("down"), residual: after });
 }
 
 /** Token embeddings, and those of positions where they are learned. */

@@ -3,6 +3,7 @@ import { combine } from "../losses/combine.ts";
 import type { Loss } from "../losses/definition.ts";
 import { sft } from "../losses/sft.ts";
 import type { DataEntry } from "../data/read_sources.ts";
+import type { Checkpointing } from "../models/transformer.ts";
 import { type LossChanges, type LossSettings, lossTerm } from "./loss_settings.ts";
 import type { ReferenceSettings } from "./reference_settings.ts";
 import type { ScheduleName } from "./schedule.ts";
@@ -82,6 +83,8 @@ export interface RunConfig {
     readonly seed: number;
     readonly initialEvery?: number;
     readonly memoryLimit: number | null;
+    /** Whether the backward pass computes activations again; by default where `memoryLimit` asks for it. */
+    readonly checkpointing?: Checkpointing | "auto";
   };
   /** Where results go and how often. */
   readonly output: {

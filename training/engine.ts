@@ -1,18 +1,18 @@
 /** The engine: everything of a run that lives on the device, and the programs that move it one step on. */
 import { type BatchShape, type PackedBatch, type PackedGroup, packGroups } from "../data/pack.ts";
-import { createStorage, type Device } from "../kernels/device.ts";
-import { clearParameters, copyParameters, type ParameterSet } from "../kernels/parameters.ts";
+import type { Device } from "../kernels/device.ts";
+import { clearParameters, copyParameters } from "../kernels/parameters.ts";
 import { compile, type PendingRun, type Program } from "../kernels/program.ts";
-import { externalTensor } from "../kernels/tensor.ts";
+import { submitTogether } from "../kernels/submission.ts";
 import type { Weights } from "../models/transformer.ts";
 import type { StoredParameter } from "../models/weights.ts";
 import { addSnapshot, emptySnapshots, type SnapshotStack } from "../reference/snapshots.ts";
+import { createParts, type EngineMemory, planEngine } from "./engine_memory.ts";
 import type { EngineOptions, EngineSets, LoraOptions, PolicyName } from "./engine_options.ts";
 import { buildGraphs, programName } from "./graphs.ts";
-import { packingOf } from "./packing.ts";
-import { createSets, isMoving, policyWeights, storedParameters } from "./sets.ts";
+import { isMoving, policyWeights, storedParameters } from "./sets.ts";
 
-export type { EngineOptions, EngineSets, LoraOptions, PolicyName };
+export type { EngineMemory, EngineOptions, EngineSets, LoraOptions, PolicyName };
 
 /** A micro-batch's part in its optimizer step: what its loss is divided by counts the whole step. */
 export interface MicroBatch {
@@ -24,18 +24,6 @@ export interface MicroBatch {
   readonly stepRecords: number;
   /** Chosen completion tokens in the optimizer step. */
   readonly stepTokens: number;
-}
-
-/** Device memory of a run, in bytes, known before it starts. */
-export interface EngineMemory {
-  /** Each parameter set. */
-  readonly sets: Readonly<Record<string, number>>;
-  /** Activations, shared by all programs. */
-  readonly temporaries: number;
-  /** Inputs, outputs and uniforms. */
-  readonly transfers: number;
-  /** All of it. */
-  readonly total: number;
 }
 
 /** A run's state on the device and what can be done with it. */
@@ -60,6 +48,8 @@ export interface Engine {
   copyPolicyToReference(): void;
   /** Makes the initial reference a copy of the reference. */
   copyReferenceToInitial(): void;
+  /** Submits at once what is called within, but for micro-batches of one shape; their results can be read afterwards. */
+  together<T>(calls: () => T): T;
   /** Clears what the micro-batches of a step add to. */
   beginStep(): void;
   /**
@@ -106,23 +96,18 @@ export interface Engine {
  */
 export async function createEngine(device: Device, options: EngineOptions): Promise<Engine> {
   const { loss, optimizer, lora } = options;
-  const sets = await createSets(device, options);
-  const setBytes = Object.fromEntries(
-    Object.entries(sets).flatMap(([name, set]) => set === null ? [] : [[name, (set as ParameterSet).bytes]]),
-  );
-  const mismatchedSums = externalTensor(createStorage(device, { size: 16, label: "mismatched sums" }), {
-    shape: [4],
-  });
-  const packing = packingOf(options.config, options);
-  const graphs = buildGraphs(device, { options, sets, mismatchedSums, packing });
-  const reserved = Object.values(setBytes).reduce((sum, bytes) => sum + bytes, 0);
+  const memory = await planEngine(device, options);
+  const parts = await createParts(device, options);
+  const { sets, mismatchedSums, packing } = parts;
+  const graphs = buildGraphs(device, { ...parts, checkpointing: memory.checkpointing });
+  const { checkpointing, choices } = memory;
   const compiled = await compile(device, {
     graphs: [...graphs.values()],
-    reserved,
-    ...(options.memoryLimit === undefined ? {} : { memoryLimit: options.memoryLimit }),
+    ...(checkpointing === "none"
+      ? { advice: `With training.checkpointing: block it would be ${choices.block} bytes.` }
+      : {}),
   });
   const programs = new Map([...graphs.keys()].map((name, i) => [name, compiled[i]!]));
-  const { temporaries, transfers } = compiled[0]!.memory;
 
   const program = (name: string): Program => {
     const found = programs.get(name);
@@ -167,7 +152,7 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
     set snapshots(stack) {
       snapshots = stack;
     },
-    memory: { sets: setBytes, temporaries, transfers, total: reserved + temporaries + transfers },
+    memory,
     programs,
     pack: (groups, shape) => packGroups(groups, { shape, ...packing.pack }),
     weights: (name) => policyWeights(name, { sets, lora }),
@@ -184,6 +169,7 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
       if (sets.initial !== null) copyParameters(device, { from: sets.reference!, to: sets.initial });
       if (sets.average !== null) copyParameters(device, { from: sets.reference!, to: sets.average });
     },
+    together: (calls) => submitTogether(device, calls),
     beginStep() {
       clearParameters(device, sets.gradients);
       if (loss?.needs.mismatched) {

@@ -5,6 +5,7 @@ import type { ParameterSet } from "../kernels/parameters.ts";
 import type { CompiledLoss } from "../losses/compile.ts";
 import type { ModelConfig } from "../models/config.ts";
 import type { AdapterLayout } from "../models/lora/layout.ts";
+import type { Checkpointing } from "../models/transformer.ts";
 
 /** The three policies of a Trust Region run. */
 export type PolicyName = "policy" | "reference" | "initial";
@@ -55,6 +56,11 @@ export interface EngineOptions {
   seeded?: boolean;
   /** The longest sequence, in tokens. */
   maxLength: number;
+  /**
+   * Whether backward passes keep the activations of every block or compute them again; `auto`, the default, keeps them
+   * unless that is more than `memoryLimit`.
+   */
+  checkpointing?: Checkpointing | "auto";
   /** Refuse to take more device memory than this, in bytes. */
   memoryLimit?: number;
 }

@@ -6,7 +6,7 @@ import { adamw, gradientNorm, mixAverage, mixParameters } from "../kernels/optim
 import { mismatchedTerms, preferenceLoss } from "../kernels/preference_loss.ts";
 import { takeSnapshot } from "../kernels/snapshot.ts";
 import type { Tensor } from "../kernels/tensor.ts";
-import type { Weights } from "../models/transformer.ts";
+import type { Checkpointing, Weights } from "../models/transformer.ts";
 import {
   type BatchInputs,
   batchInputs,
@@ -28,6 +28,8 @@ export interface GraphParts {
   readonly mismatchedSums: Tensor;
   /** What the model reads of a batch. */
   readonly packing: Packing;
+  /** Which activations the backward passes compute again. */
+  readonly checkpointing: Checkpointing;
 }
 
 /** The models that a policy is compared with, under the names of the outputs. */
@@ -38,7 +40,7 @@ export const programName = (kind: string, { rows, slots }: BatchShape): string =
 
 /** Records the graph of every program of a run, by name. */
 export function buildGraphs(device: Device, parts: GraphParts): Map<string, Graph> {
-  const { options, sets } = parts;
+  const { options, sets, checkpointing } = parts;
   const { config, loss, logWeights = false } = options;
   const tables = rotaryTables(device, config, { positions: options.maxLength });
   const graphs = new Map<string, Graph>();
@@ -48,7 +50,7 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
     graphs.set(name, graph);
   };
   const logProbs: LogProbs = (graph, weights, rest) =>
-    completionLogProbs(graph, weights, { config, tables, ...rest });
+    completionLogProbs(graph, weights, { config, tables, checkpointing, ...rest });
   const inputs = (graph: Graph, shape: BatchShape) => batchInputs(graph, shape, parts.packing.inputs);
   const known = comparedPolicies(options.reference);
   const moves = isMoving(options.reference);

@@ -30,6 +30,7 @@ export {
   type MicroBatch,
   type PolicyName,
 } from "./engine.ts";
+export { planEngine } from "./engine_memory.ts";
 export { evaluate, type EvaluateOptions } from "./evaluate.ts";
 export type { Examples } from "./examples.ts";
 export { type LoadedModel, loadModel } from "./load.ts";

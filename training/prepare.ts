@@ -162,6 +162,7 @@ export async function prepareRun(
       },
       ...plan,
       maxLength: Math.max(data.maxLength, longestSequence(records.examples), longestSequence(evaluation)),
+      checkpointing: training.checkpointing ?? "auto",
       ...(training.memoryLimit === null ? {} : { memoryLimit: training.memoryLimit }),
     });
     return {

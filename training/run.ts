@@ -198,8 +198,11 @@ async function writePolicy(
   });
 }
 
-/** What must not change between the parts of a run that is resumed. */
-function identityOf({ model, data: { cache: _, ...data }, loss, reference, training }: RunConfig) {
+/** What must not change between the parts of a run that is resumed: all that numbers depend on. */
+function identityOf(config: RunConfig) {
+  const { model, loss, reference } = config;
+  const { cache: _, ...data } = config.data;
+  const { memoryLimit: __, checkpointing: ___, ...training } = config.training;
   return JSON.parse(JSON.stringify({ model, data, loss, reference, training }));
 }
 

@@ -49,53 +49,55 @@ export async function submitStep(
     examples: micro,
   }));
 
-  engine.beginStep();
-  const mismatched: PendingStep["mismatched"] = [];
-  if (typeof loss !== "function" && loss.needs.mismatched) {
-    for (const groups of microBatches(mismatchedGroups(examples, options.mismatch), batchSize)) {
-      const { batch, shape } = pack(engine, groups, plan.mismatchedShapes);
-      const run = engine.accumulateMismatched(batch, { shape, records: groups.length, ...shares });
-      mismatched.push({ run, records: groups.length });
-    }
-  }
   const measuresInitial = initialEvery > 0 && step % initialEvery === 0;
   // Before the first update the initial reference is the current one.
   const measureInitial = measuresInitial && state.referenceUpdates > 0;
   const onHost = needsHost(loss, accumulate)
-    ? await accumulateOnHost(engine, { options, packed, examples })
+    ? await lossOnHost(engine, { options, packed, examples })
     : undefined;
-  const runs = onHost?.runs ??
-    packed.map(({ batch, shape, examples }) => {
-      const { labels, margins } = recordMarks(examples);
-      return engine.accumulate(batch, {
-        labels: typeof loss !== "function" && loss.needs.margins ? margins! : labels,
-        shape,
-        records: examples.length,
-        measureInitial,
-        ...shares,
+  return engine.together(() => {
+    engine.beginStep();
+    const mismatched: PendingStep["mismatched"] = [];
+    if (typeof loss !== "function" && loss.needs.mismatched) {
+      for (const groups of microBatches(mismatchedGroups(examples, options.mismatch), batchSize)) {
+        const { batch, shape } = pack(engine, groups, plan.mismatchedShapes);
+        const run = engine.accumulateMismatched(batch, { shape, records: groups.length, ...shares });
+        mismatched.push({ run, records: groups.length });
+      }
+    }
+    const runs = onHost?.accumulate() ??
+      packed.map(({ batch, shape, examples }) => {
+        const { labels, margins } = recordMarks(examples);
+        return engine.accumulate(batch, {
+          labels: typeof loss !== "function" && loss.needs.margins ? margins! : labels,
+          shape,
+          records: examples.length,
+          measureInitial,
+          ...shares,
+        });
       });
-    });
-  const learningRate = learningRateAt(step, schedule);
-  const update = engine.update({ learningRate, step: ++state.optimizerSteps });
-  const reference = updateReference(engine, { ...options, step, next });
-  state.step = step;
-  state.position = next;
-  return {
-    step,
-    examples,
-    epoch: epochsDone(next, { ...options, count: options.examples.length }),
-    learningRate,
-    reference,
-    measuresInitial,
-    micro: packed.map(({ batch, examples }, i) => ({
-      run: runs[i]!,
-      records: examples.length,
-      lengths: batch.lengths,
-    })),
-    mismatched,
-    update,
-    loss: onHost?.loss,
-  };
+    const learningRate = learningRateAt(step, schedule);
+    const update = engine.update({ learningRate, step: ++state.optimizerSteps });
+    const reference = updateReference(engine, { ...options, step, next });
+    state.step = step;
+    state.position = next;
+    return {
+      step,
+      examples,
+      epoch: epochsDone(next, { ...options, count: options.examples.length }),
+      learningRate,
+      reference,
+      measuresInitial,
+      micro: packed.map(({ batch, examples }, i) => ({
+        run: runs[i]!,
+        records: examples.length,
+        lengths: batch.lengths,
+      })),
+      mismatched,
+      update,
+      loss: onHost?.loss,
+    };
+  });
 }
 
 /**
@@ -113,15 +115,15 @@ function pack(engine: Engine, groups: readonly PackedGroup[], shapes: readonly B
   return { shape, batch: engine.pack(groups, shape) };
 }
 
-/** Log-probs of all micro-batches first, the loss over the whole step on the host, then a backward pass for each. */
-async function accumulateOnHost(
+/** Log-probs of all micro-batches, the loss over the whole step on the host, and what then submits a backward pass for each. */
+async function lossOnHost(
   engine: Engine,
   { options, packed, examples }: {
     options: LoopOptions;
     packed: readonly (ReturnType<typeof pack> & { examples: readonly TrainingExample[] })[];
     examples: readonly TrainingExample[];
   },
-): Promise<{ runs: PendingRun[]; loss: number }> {
+): Promise<{ loss: number; accumulate: () => PendingRun[] }> {
   const { loss, sequencesPerRecord } = options;
   const comparisons = packed.map(({ batch, shape }) => engine.compare(batch, { shape }));
   const compared: ProgramOutputs[] = [];
@@ -139,22 +141,24 @@ async function accumulateOnHost(
   checkLogProbs({ step: options.state.step + 1, examples, batch: whole });
   const evaluated = evaluateLoss(loss, whole, { sequencesPerRecord, against: whole.reference });
   const { losses, gradients } = evaluated;
-  let record = 0;
-  const runs = packed.map(({ batch, shape, examples }, i) => {
-    const derivatives = new Float32Array(shape.sequences);
-    const shares = new Float32Array(examples.length);
-    examples.forEach((_, j) => {
-      derivatives[j * sequencesPerRecord] = gradients.chosen[record]!;
-      if (sequencesPerRecord === 2) derivatives[j * 2 + 1] = gradients.rejected[record]!;
-      shares[j] = losses[record]! / (whole.policy.length / sequencesPerRecord);
-      record++;
+  const accumulate = () => {
+    let record = 0;
+    return packed.map(({ batch, shape, examples }, i) => {
+      const derivatives = new Float32Array(shape.sequences);
+      const shares = new Float32Array(examples.length);
+      examples.forEach((_, j) => {
+        derivatives[j * sequencesPerRecord] = gradients.chosen[record]!;
+        if (sequencesPerRecord === 2) derivatives[j * 2 + 1] = gradients.rejected[record]!;
+        shares[j] = losses[record]! / (whole.policy.length / sequencesPerRecord);
+        record++;
+      });
+      const run = engine.accumulateSeeded(batch, { shape, derivatives });
+      return {
+        async read() {
+          return { ...compared[i]!, ...await run.read(), losses: shares };
+        },
+      };
     });
-    const run = engine.accumulateSeeded(batch, { shape, derivatives });
-    return {
-      async read() {
-        return { ...compared[i]!, ...await run.read(), losses: shares };
-      },
-    };
-  });
-  return { runs, loss: evaluated.loss };
+  };
+  return { loss: evaluated.loss, accumulate };
 }

@@ -132,6 +132,12 @@ const REVISIONS = {
   "data.revision": "write it after the data set's name: hf://datasets/owner/name@revision/file.jsonl",
 };
 
+const CHECKPOINTING = {
+  "training.gradient_checkpointing": "it is training.checkpointing here: none, block, or auto, the default",
+};
+
+const NO_BACKWARD = "has no backward pass to keep activations for; train and sft do";
+
 const SAMPLE_LENGTH = "output.sample_tokens sets the length of a run's samples";
 
 /** The keys of every command. */
@@ -140,6 +146,7 @@ export const COMMANDS: Readonly<Record<Command, CommandKeys>> = {
     schema: trainSchema,
     elsewhere: {
       ...REVISIONS,
+      ...CHECKPOINTING,
       "reference.revision": "write it into reference.path: owner/name@revision",
       "generation.max_tokens": SAMPLE_LENGTH,
     },
@@ -148,6 +155,7 @@ export const COMMANDS: Readonly<Record<Command, CommandKeys>> = {
     schema: sftSchema,
     elsewhere: {
       ...REVISIONS,
+      ...CHECKPOINTING,
       loss: "sft has one loss, the cross-entropy of the completion; other losses are for train",
       reference: "sft compares with no reference; train does",
       "training.initial_every": "sft has no rewards to measure; train does",
@@ -157,6 +165,7 @@ export const COMMANDS: Readonly<Record<Command, CommandKeys>> = {
   inspect: {
     schema: inspectSchema,
     elsewhere: {
+      ...CHECKPOINTING,
       "data.records": "inspect reads data.train, as train does",
       "output.file": "inspect writes to standard output",
       "generation.max_tokens": SAMPLE_LENGTH,
@@ -170,6 +179,7 @@ export const COMMANDS: Readonly<Record<Command, CommandKeys>> = {
       "output.directory": "score writes one file, output.file",
       "training.batch_size": "score has batch_size without a section",
       "training.memory_limit": "score has memory_limit without a section",
+      "training.checkpointing": `score ${NO_BACKWARD}`,
       "model.dtype": "score writes no model",
     },
   },
@@ -177,6 +187,7 @@ export const COMMANDS: Readonly<Record<Command, CommandKeys>> = {
     schema: generateSchema,
     elsewhere: {
       ...REVISIONS,
+      "training.checkpointing": `generate ${NO_BACKWARD}`,
       "data.prompt": "generate has prompt without a section",
       "output.directory": "generate writes one file, output.file",
       "output.sample_tokens": "generate has generation.max_tokens",

@@ -170,6 +170,12 @@ function optimizerEntries(learningRate: number) {
       2,
     ),
     seed: key("Seed of everything random in the run.", seed, 0),
+    checkpointing: key(
+      "Which activations the backward pass computes again instead of keeping them, which takes time and changes no number: " +
+        "none, all within each block, or (auto) those of blocks where the run would exceed memory_limit.",
+      choice(["auto", "none", "block"]),
+      "auto",
+    ),
     memory_limit: memoryLimit,
   };
 }

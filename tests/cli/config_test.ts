@@ -110,6 +110,7 @@ Deno.test("parseConfig fills in every default of train", () => {
       adamEpsilon: 1e-8,
       maxGradNorm: 2,
       seed: 0,
+      checkpointing: "auto",
       memoryLimit: null,
       initialEvery: 1,
     },
@@ -812,6 +813,33 @@ Deno.test("parseConfig gives sft its own keys and sends the rest to train", () =
       "training.initial_every: no key of this command; sft has no rewards to measure; train does (line 6)",
     ],
   );
+});
+
+Deno.test("parseConfig answers TRL's gradient_checkpointing with its own key, and takes that where there is a backward pass", () => {
+  for (const command of ["train", "sft"] as const) {
+    const yaml = (key: string) => `${BASE}training: { ${key} }\n`;
+    assertEquals(
+      parseConfig(command, { yaml: yaml("checkpointing: block") }).training.checkpointing,
+      "block",
+    );
+    assertEquals(problems(command, { yaml: yaml("gradient_checkpointing: true") }), [
+      "training.gradient_checkpointing: no key of this command; it is training.checkpointing here: none, block, or auto, " +
+      "the default (line 4)",
+    ]);
+    assertEquals(problems(command, { yaml: yaml("checkpointing: full") }), [
+      'training.checkpointing: "full" is not auto, none or block (line 4)',
+    ]);
+  }
+  for (const command of ["score", "generate"] as const) {
+    assertStringIncludes(
+      problems(command, {
+        yaml: "model: { path: m }\n",
+        overrides: overridesOf({ "training.checkpointing": "block" }),
+      })
+        .join(),
+      `training.checkpointing: no key of this command; ${command} has no backward pass to keep activations for; train and sft do`,
+    );
+  }
 });
 
 Deno.test("parseConfig fills in every default of score", () => {

@@ -1,5 +1,12 @@
 /** `train` and `sft` from files to files. */
-import { assert, assertAlmostEquals, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import { parseConfig } from "../../cli/config.ts";
 import { openModelDirectory } from "../../models/files/directory.ts";
 import { weightTensors } from "../../models/weights.ts";
@@ -219,6 +226,31 @@ Deno.test("train --dry-run prints the plan, the memory and a record, and writes 
   assertStringIncludes(stdout, "soft (alpha 0.6, every 2): 3 updates in this run");
   assertStringIncludes(stdout, "--- chosen: ");
   assertEquals(await workspace.snapshot(), before);
+});
+
+Deno.test("train --dry-run says whether activations are computed again, why, and what they would take otherwise", async () => {
+  await using workspace = await createWorkspace();
+  await workspace.write("run.yaml", YAML);
+  const activations = async (...flags: string[]) => {
+    const { stdout } = await workspace.run("train", ["run.yaml", "--dry-run", ...flags]);
+    return /activations (.*), transfers/.exec(stdout)?.[1];
+  };
+  const { stderr } = await workspace.run("train", ["run.yaml", "--training.memory_limit=1000"]);
+  const [, none] = /needs (\d+) bytes on the device/.exec(stderr)!;
+  const size = "\\d+\\.\\d [KM]iB";
+  for (
+    const [flags, text] of [
+      [[], `${size} \\(${size} with training.checkpointing: block\\)`],
+      [
+        ["--training.checkpointing=block"],
+        `${size} with training.checkpointing: block \\(${size} without\\)`,
+      ],
+      [
+        [`--training.memory_limit=${Number(none) - 1}`],
+        `${size} with training.checkpointing: block, chosen to fit training.memory_limit \\(${size} without\\)`,
+      ],
+    ] as const
+  ) assertMatch((await activations(...flags))!, new RegExp(`^${text}$`));
 });
 
 Deno.test("sft on pairs imitates the chosen completions and nothing else", async () => {

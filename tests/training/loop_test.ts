@@ -278,3 +278,19 @@ Deno.test("rows count the passes over the data, with the share of the one under 
   const rows = await train(await prepare());
   assertEquals(rows.map(({ epoch }) => epoch), rows.map((_, i) => (i + 1) / 10)); // 4 of 40 pairs a step
 });
+
+for (
+  const loss of [dpo, { type: "kto", weight: 1, beta, desirableWeight: 1, undesirableWeight: 1 }] as const
+) {
+  Deno.test(`a step of ${loss.type} is one submission, the reference's move included`, async () => {
+    const run = await prepare({
+      loss: [loss],
+      reference: { update: "soft", alpha: 0.6, every: 1, path: null },
+      training: { steps: 6 },
+    });
+    const { counters } = run.engine.device;
+    const { submits } = counters;
+    await train(run);
+    assertEquals(counters.submits - submits, 6);
+  });
+}

@@ -1,27 +1,11 @@
 /** Whole runs on a device that can't bind the embedding or the head in one piece. */
 import { assert, assertEquals } from "@std/assert";
-import type { Device } from "../../kernels/device.ts";
 import { prepareRun } from "../../training/prepare.ts";
-import { testDevice } from "../kernels/harness.ts";
+import { smallBindings } from "./small_bindings.ts";
 import { carryOut, type Changes, tinyConfig, tinyFiles, withoutRate, writeTinyModel } from "./tiny_run.ts";
 
 const files = await tinyFiles();
 const LIMIT = 2 ** 18;
-
-/** The device, with smaller bindings. */
-async function smallBindings(): Promise<Device> {
-  const device = await testDevice();
-  const { maxBufferSize } = device.gpu.limits;
-  const limits = { maxBufferSize, maxStorageBufferBindingSize: LIMIT } as GPUSupportedLimits;
-  const gpu = new Proxy(device.gpu, {
-    get(target, key) {
-      if (key === "limits") return limits;
-      const value = Reflect.get(target, key, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
-  return { ...device, gpu };
-}
 
 for (
   const { what, change, changes } of [
@@ -48,7 +32,7 @@ for (
         model: { ...changes.model, path: `${path}/model` },
         output: { directory: `${path}/${name}`, evalEvery: 3, samples: 1 },
       });
-    const device = await smallBindings();
+    const device = await smallBindings(LIMIT);
     const { engine, model } = await prepareRun(device, config("split"));
     model.directory.close();
     const weights = engine.sets.base ?? engine.sets.policy;
