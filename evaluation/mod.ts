@@ -4,11 +4,20 @@
  * @module
  */
 export type { BleuSmoothing } from "./bleu.ts";
+export { compareCompletions, type ComparedCompletion, type CompareOptions } from "./compare_completions.ts";
 export { distinctN, selfBleu, type SelfBleuOptions } from "./diversity.ts";
 export { type Estimate, estimate, estimateDifference, estimateRatio } from "./estimate.ts";
 export { type LengthOptions, type Lengths, type LengthUnit, measureLengths } from "./length.ts";
+export {
+  measureDivergences,
+  measurePairs,
+  measurePerplexity,
+  type Measures,
+  type PairOptions,
+} from "./preferences.ts";
 export { longestRun, repeatedShare } from "./repetition.ts";
 export { renderReport } from "./report.ts";
+export { openRewardModel, type RewardModel, type RewardOptions, scoreRewards } from "./reward_model.ts";
 export type { MetricRow, Report, Sample } from "./report/types.ts";
 export {
   bootstrapInterval,
@@ -18,4 +27,5 @@ export {
   mean,
   standardError,
 } from "./statistics.ts";
+export { countOutcomes, type Outcome, type WinRate, winRate } from "./win_rate.ts";
 export { splitWords, type Words } from "./words.ts";
