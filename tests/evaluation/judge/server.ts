@@ -54,8 +54,9 @@ export function startJudge(reply: FakeJudge["reply"]): FakeJudge {
       if (fault === undefined) return answer(judge.reply(body.messages[0].content));
       if ("status" in fault) return new Response(fault.body ?? "", fault);
       if ("text" in fault) return new Response(fault.text);
-      if ("stall" in fault) await new Promise<void>((resolve) => releases.push(resolve));
-      return cutAnswer();
+      if ("cut" in fault) return cutAnswer();
+      await new Promise<void>((resolve) => releases.push(resolve));
+      return new Response();
     } finally {
       underWay--;
     }
@@ -80,12 +81,17 @@ function answer(content: string | null): Response {
 /** Sends half of what it announces, and then the connection is gone. */
 function cutAnswer(): Response {
   const half = new TextEncoder().encode('{"choices": [{"message": {"con');
+  let sent = false;
   const body = new ReadableStream<Uint8Array>({
-    start(controller) {
-      controller.enqueue(half);
-      setTimeout(() => controller.close(), 20); // before Content-Length is reached, so the server drops the connection
+    async pull(controller) {
+      if (!sent) {
+        sent = true;
+        return controller.enqueue(half);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20)); // what was sent arrives before the cut
+      controller.close(); // before Content-Length is reached, so the server drops the connection
     },
-  });
+  }, { highWaterMark: 0 });
   const headers = { "Content-Type": "application/json", "Content-Length": String(2 * half.length) };
   return new Response(body, { headers });
 }
