@@ -1,5 +1,7 @@
 /** How different a policy's texts are from each other. */
 import { bleuOfCounts, type BleuSmoothing, countNgrams, type NgramCounts } from "./bleu.ts";
+import type { Estimate } from "./estimate.ts";
+import { bootstrapInterval, type BootstrapOptions, mean, standardError } from "./statistics.ts";
 import { checkOrder, createNgrams, type Words, wordsOf } from "./words.ts";
 
 /**
@@ -29,6 +31,41 @@ export function distinctN(texts: readonly Words[], { n }: { n: number }): number
     );
   }
   return new Set(all.flat()).size / total;
+}
+
+/**
+ * Returns {@linkcode distinctN} with its standard error and interval, from what it would be without each of the texts (the
+ * jackknife; Tukey, 1958): the bootstrap would draw texts twice and find their n-grams less distinct for that alone.
+ *
+ * @throws RangeError as distinctN does.
+ */
+export function estimateDistinctN(
+  texts: readonly Words[],
+  { n, ...bootstrap }: BootstrapOptions & { n: number },
+): Estimate {
+  const ratio = distinctN(texts, { n });
+  const count = texts.length;
+  if (count < 2) return { mean: ratio, standardError: null, interval: [ratio, ratio], count };
+  const ngrams = createNgrams();
+  const all = texts.map((text) => ngrams(wordsOf(text), n));
+  const textsWith = new Map<string, number>();
+  for (const ofText of all) {
+    for (const ngram of new Set(ofText)) textsWith.set(ngram, (textsWith.get(ngram) ?? 0) + 1);
+  }
+  const total = all.reduce((sum, { length }) => sum + length, 0);
+  const without = all.map((ofText) => {
+    const own = [...new Set(ofText)].filter((ngram) => textsWith.get(ngram) === 1).length;
+    return total === ofText.length ? ratio : (textsWith.size - own) / (total - ofText.length);
+  });
+  const pseudoValues = without.map((value) => count * ratio - (count - 1) * value);
+  const center = mean(pseudoValues);
+  const centered = pseudoValues.map((value) => value - center + ratio);
+  return {
+    mean: ratio,
+    standardError: standardError(centered),
+    interval: bootstrapInterval(centered, bootstrap),
+    count,
+  };
 }
 
 /** Options of {@linkcode selfBleu}. */

@@ -18,7 +18,7 @@ export type LengthOptions = BootstrapOptions & {
 export interface Lengths extends Estimate {
   /** What was counted. */
   unit: LengthUnit;
-  /** The shortest, lengths that 10, 25, 50, 75 and 90 % of the texts don't exceed, and the longest. */
+  /** The shortest, the lengths that 10, 25, 50, 75 and 90 % of the texts don't exceed, and the longest. */
   quantiles: {
     shortest: number;
     p10: number;

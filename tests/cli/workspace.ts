@@ -6,7 +6,15 @@ import { writeModelDirectory } from "../../models/files/write_directory.ts";
 import { initialTensors } from "../../models/initialize.ts";
 
 /** The commands. */
-export type CommandName = "train" | "sft" | "inspect" | "score" | "generate" | "export" | "download";
+export type CommandName =
+  | "train"
+  | "sft"
+  | "inspect"
+  | "score"
+  | "generate"
+  | "evaluate"
+  | "export"
+  | "download";
 
 /** What a command said and returned. */
 export interface CommandResult {

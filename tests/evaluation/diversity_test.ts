@@ -1,5 +1,7 @@
-import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
-import { distinctN, selfBleu } from "../../evaluation/diversity.ts";
+import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import { createRandom } from "../../data/random.ts";
+import { distinctN, estimateDistinctN, selfBleu } from "../../evaluation/diversity.ts";
+import { mean } from "../../evaluation/statistics.ts";
 
 const TEXTS = [
   "the cat sat on the mat",
@@ -111,4 +113,37 @@ Deno.test("distinctN counts each n-gram of all texts once", () => {
 Deno.test("distinctN refuses texts that are too short", () => {
   assertThrows(() => distinctN(["a", "b"], { n: 2 }), RangeError, "none of 2 texts has 2 words");
   assertThrows(() => distinctN(["a"], { n: 1.5 }), RangeError, "n is 1.5");
+});
+
+Deno.test("estimateDistinctN has the jackknife's standard error", () => {
+  const texts = ["a b a b", "b a", "c b"];
+  const { mean: ratio, standardError: error, interval, count } = estimateDistinctN(texts, { n: 1 });
+  assertEquals([ratio, count], [3 / 8, 3]);
+  // By hand: without the first text 3/4 are distinct, without the second 3/6, without the third 2/6. The jackknife's
+  // variance is (n - 1) / n times the sum of squares around their mean.
+  const without = [3 / 4, 3 / 6, 2 / 6];
+  const center = (without[0]! + without[1]! + without[2]!) / 3;
+  const squares = without.reduce((sum, value) => sum + (value - center) ** 2, 0);
+  assertAlmostEquals(error!, Math.sqrt(2 / 3 * squares), 1e-12);
+  assert(interval[0] < ratio && ratio < interval[1]);
+  assertEquals(estimateDistinctN(["a a"], { n: 1 }), {
+    mean: 0.5,
+    standardError: null,
+    interval: [0.5, 0.5],
+    count: 1,
+  });
+});
+
+Deno.test("estimateDistinctN covers the truth as often as it says", () => {
+  // 40 texts of 4 words out of 300: how distinct such sets are on average is found by drawing many of them.
+  const random = createRandom(5);
+  const draw = () => Array.from({ length: 40 }, () => Array.from({ length: 4 }, () => random.below(300)));
+  const truth = mean(Array.from({ length: 2000 }, () => distinctN(draw(), { n: 1 })));
+  const trials = 300;
+  let covered = 0;
+  for (let i = 0; i < trials; i++) {
+    const { interval: [low, high] } = estimateDistinctN(draw(), { n: 1, confidence: 0.9, resamples: 400 });
+    if (low <= truth && truth <= high) covered++;
+  }
+  assert(covered / trials > 0.8, `${covered} of ${trials}`);
 });
