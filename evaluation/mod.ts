@@ -3,10 +3,25 @@
  *
  * @module
  */
+export { type Answer, measureAnswers } from "./answers.ts";
 export type { BleuSmoothing } from "./bleu.ts";
 export { compareCompletions, type ComparedCompletion, type CompareOptions } from "./compare_completions.ts";
-export { distinctN, selfBleu, type SelfBleuOptions } from "./diversity.ts";
+export { distinctN, estimateDistinctN, selfBleu, type SelfBleuOptions } from "./diversity.ts";
 export { type Estimate, estimate, estimateDifference, estimateRatio } from "./estimate.ts";
+export { type Ask, type ChatOptions, createChatClient } from "./judge/chat_client.ts";
+export { judgeMatches, type Judgement, type JudgeOptions, type Match } from "./judge/judge.ts";
+export { lengthControlledWinRate, type LengthOutcome } from "./judge/length_control.ts";
+export { type JudgeMeasures, measureJudgements } from "./judge/measure.ts";
+export type { Clock } from "./judge/pace.ts";
+export {
+  DEFAULT_JUDGE_PROMPT,
+  parseJudgePrompt,
+  parseVerdict,
+  type Question,
+  type Verdict,
+  type WriteQuestion,
+} from "./judge/prompt.ts";
+export { openReplies, type ReplyFile } from "./judge/reply_file.ts";
 export { type LengthOptions, type Lengths, type LengthUnit, measureLengths } from "./length.ts";
 export {
   measureDivergences,
@@ -18,6 +33,8 @@ export {
 export { longestRun, repeatedShare } from "./repetition.ts";
 export { renderReport } from "./report.ts";
 export { openRewardModel, type RewardModel, type RewardOptions, scoreRewards } from "./reward_model.ts";
+export { encodeForReward } from "./reward_texts.ts";
+export { measureScores, type Scores } from "./scores.ts";
 export type { MetricRow, Report, Sample } from "./report/types.ts";
 export {
   bootstrapInterval,
