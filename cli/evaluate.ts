@@ -41,6 +41,11 @@ export async function evaluate(args: readonly string[]): Promise<void> {
   const score = gold == null ? null : await loadScoreFunction(gold);
   const preparedJudge = judge == null ? null : await prepareJudge({ judge, output });
   const found = await findInputs(config);
+  if (config.beta !== 1 && (found.models.others.size === 0 || data.records === null)) {
+    throw new UserError(
+      "beta: would be ignored: rewards are measured on data.records, against an initial model or a reference",
+    );
+  }
   const model = await loadModel(found.models.policy.path, { template: data.template });
   try {
     await checkModels(found.models, { config: model.config, template: data.template });

@@ -386,6 +386,11 @@ Deno.test("evaluate refuses what it could not use, before it begins", async () =
       ["--model.path=model", "--data.records=held_out.jsonl", "--output.file=there.json"],
       "there.json: a file is there already",
     ],
+    [[...prompts, "--initial.path=model", "--beta=0.1"], "beta: would be ignored"],
+    [
+      ["--model.path=model", "--data.records=held_out.jsonl", "--beta=0.1", "--output.file=out.json"],
+      "beta: would be",
+    ],
     [
       [...prompts, "--gold.module=gold.ts"],
       'gold.export: gold.ts exports no function "score"; it exports other',
