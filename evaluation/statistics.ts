@@ -59,7 +59,11 @@ export function bootstrapInterval(
 ): Interval {
   return bootstrapStatistic(values.length, {
     ...options,
-    statistic: (drawn) => drawn.reduce((sum, i) => sum + values[i]!, 0) / drawn.length,
+    statistic(drawn) {
+      let sum = 0;
+      for (let i = 0; i < drawn.length; i++) sum += values[drawn[i]!]!;
+      return sum / drawn.length;
+    },
   });
 }
 
@@ -85,9 +89,11 @@ export function bootstrapStatistic(
     throw new RangeError(`bootstrap: resamples is ${resamples}; give an integer of 1 or more`);
   }
   const random = createRandom(seed);
+  const scale = records / 2 ** 32;
   const drawn = new Uint32Array(records);
   const statistics = Float64Array.from({ length: resamples }, () => {
-    for (let i = 0; i < records; i++) drawn[i] = random.below(records);
+    // Not `below`, whose division is most of the time here; uneven by no more than records / 2³².
+    for (let i = 0; i < records; i++) drawn[i] = random.uint32() * scale;
     return statistic(drawn);
   }).sort();
   const tail = (1 - confidence) / 2;
