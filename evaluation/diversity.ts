@@ -35,7 +35,8 @@ export function distinctN(texts: readonly Words[], { n }: { n: number }): number
 
 /**
  * Returns {@linkcode distinctN} with its standard error and interval, from what it would be without each of the texts (the
- * jackknife; Tukey, 1958): the bootstrap would draw texts twice and find their n-grams less distinct for that alone.
+ * jackknife; Tukey, 1958): the bootstrap would draw texts twice and find their n-grams less distinct for that alone. It is
+ * rather too wide than too narrow.
  *
  * @throws RangeError as distinctN does.
  */
