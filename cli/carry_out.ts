@@ -1,6 +1,5 @@
 /** Carries out a training run for a command: pre-flight, progress, report, summary. */
-import { renderReport } from "../evaluation/report.ts";
-import type { MetricRow } from "../evaluation/report/types.ts";
+import type { MetricRow, Report } from "../evaluation/report/types.ts";
 import { writeFileAtomic } from "../models/files/write_file.ts";
 import type { Metrics } from "../training/metrics.ts";
 import { checkDirectory, claimDirectory, type OutputDirectory } from "../training/output.ts";
@@ -11,7 +10,7 @@ import type { Sample } from "../training/samples.ts";
 import { type SftConfig, stringifyConfig, type TrainConfig } from "./config.ts";
 import { openDevice } from "./device.ts";
 import { withDownloads } from "./download_progress.ts";
-import { UserError } from "./errors.ts";
+import { INTERRUPTED_EXIT_CODE, UserError } from "./errors.ts";
 import { formatBytes, formatCount } from "./format.ts";
 import { describeRun } from "./preflight.ts";
 import { createProgress } from "./progress.ts";
@@ -25,13 +24,12 @@ export interface RunSwitches {
   readonly resume?: boolean;
   /** Replace a former run. */
   readonly overwrite?: boolean;
+  /** Don't describe the run beforehand. */
+  readonly brief?: boolean;
 }
 
 /** Milliseconds between two versions of the report while a run goes on. */
 const REPORT_INTERVAL = 20_000;
-
-/** What shells give for a process that Ctrl-C ended. */
-const INTERRUPTED_EXIT_CODE = 130;
 
 /** What a finished run leaves for a summary. */
 export interface RunResult {
@@ -55,7 +53,7 @@ export async function carryOut(
   given: TrainConfig | SftConfig,
   switches: RunSwitches,
 ): Promise<RunResult | null> {
-  const { dryRun = false, resume = false, overwrite = false } = switches;
+  const { dryRun = false, resume = false, overwrite = false, brief = false } = switches;
   const path = given.output.directory;
   if (resume && overwrite) {
     throw new UserError("--resume would be ignored beside --overwrite; give one of them");
@@ -71,7 +69,7 @@ export async function carryOut(
     const run = await prepareRun(device, config, { files });
     try {
       const color = Deno.stdout.isTerminal() && !Deno.noColor;
-      console.log(describeRun(run, { color }));
+      if (!brief) console.log(describeRun(run, { color }));
       if (dryRun) return null;
       return await follow(run, { config, output: await claimDirectory(path, { mode }), resume });
     } finally {
@@ -89,8 +87,11 @@ async function follow(
   const progress = createProgress();
   const configText = stringifyConfig(config);
   const total = config.training.steps;
-  const report = (rows: readonly Metrics[], samples: readonly Sample[]) =>
-    writeFileAtomic(output.report, renderRun(run, { configText, rows, samples }));
+  // Loaded when it is first drawn with: a plotting library has no part in training.
+  const report = async (rows: readonly Metrics[], samples: readonly Sample[]) => {
+    const { renderReport } = await import("../evaluation/report.ts");
+    await writeFileAtomic(output.report, renderReport(describeReport(run, { configText, rows, samples })));
+  };
   let reported = performance.now();
   let interrupted = false;
   const interrupt = () => {
@@ -139,16 +140,16 @@ async function follow(
 /** The metric that shows what an adaptive strategy decides on. */
 const METRIC_OF = { kl: "kl/reference", margin: "rewards/margins", curvature: "curvature" } as const;
 
-function renderRun(
+function describeReport(
   run: PreparedRun,
   { configText, rows, samples }: { configText: string; rows: readonly Metrics[]; samples: readonly Sample[] },
-): string {
+): Report {
   const steps = rows.filter(({ step }) => step! > 0);
   const last = [...rows].reverse().find((row) => row["eval_rewards_initial/accuracies"] !== undefined);
   const accuracy = last?.["eval_rewards_initial/accuracies"];
   const { engine, config, records, strategy: { trigger } } = run;
   const name = typeof run.loss === "function" ? "custom loss" : run.loss.name;
-  return renderReport({
+  return {
     title: run.hasReference ? `${name}, reference ${run.strategy.description.name}` : name,
     config: configText,
     metrics: steps as unknown as MetricRow[],
@@ -178,7 +179,7 @@ function renderRun(
         ],
       ]),
     ],
-  });
+  };
 }
 
 function medianOf(values: readonly number[]): number {

@@ -35,6 +35,8 @@ export { configHelp } from "./config/help.ts";
 export interface ConfigSource {
   /** The YAML text; none by default, so that flags give everything. */
   yaml?: string;
+  /** What the text would say, already read; then messages name no lines. */
+  content?: unknown;
   /** What messages call the text, usually its path; `configuration` by default. */
   name?: string;
   /** Flags, which win over the text. */
@@ -49,12 +51,12 @@ export interface ConfigSource {
  * @throws UserError that lists everything that is wrong, with line numbers or flags.
  */
 export function parseConfig<C extends Command>(command: C, source: ConfigSource): CommandConfigs[C] {
-  const { yaml = "", name = "configuration", overrides = [] } = source;
+  const { yaml = "", content, name = "configuration", overrides = [] } = source;
   const keys = COMMANDS[command];
   const lines = new Map([...keyLines(yaml)].map(([key, line]) => [key, `line ${line}`]));
   const origins = withFlagOrigins(lines, overrides.map(({ key }) => key));
 
-  const laid = applyOverrides(parseYaml(yaml, name), { overrides, keys });
+  const laid = applyOverrides(content ?? parseYaml(yaml, name), { overrides, keys });
   const structure = checkStructure(laid.value, keys);
   const value = command === "train" ? freezeUnusedReference(structure.value) : structure.value;
   const result = v.safeParse(keys.schema, value);
@@ -95,7 +97,8 @@ function withoutLoneWeight(loss: TrainConfig["loss"]): unknown {
   return rest;
 }
 
-async function readText(file: string): Promise<string> {
+/** The text of a file that the user named. */
+export async function readText(file: string): Promise<string> {
   try {
     return await Deno.readTextFile(file);
   } catch (cause) {
@@ -106,7 +109,8 @@ async function readText(file: string): Promise<string> {
   }
 }
 
-function parseYaml(yaml: string, name: string): unknown {
+/** The content of a YAML text; `name` is what messages call it. */
+export function parseYaml(yaml: string, name: string): unknown {
   // The YAML parser takes a tab for a space of any width and puts the line into the wrong section.
   const tab = yaml.split("\n").findIndex((line) => /^ *\t\s*[^\s#]/.test(line));
   if (tab >= 0) {

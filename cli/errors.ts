@@ -4,6 +4,9 @@
  * @module
  */
 
+/** What shells give for a process that Ctrl-C ended. */
+export const INTERRUPTED_EXIT_CODE = 130;
+
 /** A mistake that its user can mend; the message says how, so no stack is shown. */
 export class UserError extends Error {
   /** The error's name. */

@@ -31,6 +31,12 @@ export {
   type PairOptions,
 } from "./preferences.ts";
 export { longestRun, repeatedShare } from "./repetition.ts";
+export { compareRuns, type RunComparison } from "./compare.ts";
+export type { ComparedRun, Measurement, RunGroup } from "./compare/types.ts";
+export { renderPage } from "./page.ts";
+export type { PageOptions, PageSection, PageTable } from "./page/types.ts";
+export { type PanelOptions, renderPanels, renderPlot } from "./plot.ts";
+export type { PlotAxis, PlotOptions, PlotPoint, PlotSeries, Tone } from "./plot/types.ts";
 export { renderReport } from "./report.ts";
 export { openRewardModel, type RewardModel, type RewardOptions, scoreRewards } from "./reward_model.ts";
 export { encodeForReward } from "./reward_texts.ts";

@@ -68,8 +68,8 @@ function readText(text: string, form: KeyEntry["form"], nullable: boolean): unkn
   }
 }
 
-// Sets `value` at `names` inside `root`; returns what stands in the way.
-function assign(root: unknown, names: readonly string[], value: unknown): string | undefined {
+/** Sets `value` at `names` inside `root`, which is changed; returns what stands in the way. */
+export function assign(root: unknown, names: readonly string[], value: unknown): string | undefined {
   let at: unknown = root;
   for (const [depth, name] of names.entries()) {
     const isLast = depth === names.length - 1;

@@ -270,13 +270,17 @@ function comparesWithNone(loss: readonly LossTerm[]): boolean {
 export function freezeUnusedReference(value: unknown): unknown {
   if (!isMapping(value)) return value;
   const { loss, reference } = value;
-  const terms: unknown[] = Array.isArray(loss) ? loss : [loss];
-  const unused = terms.every((term) =>
-    isMapping(term) && (WITHOUT_REFERENCE as readonly unknown[]).includes(term.type)
-  );
-  if (!unused || !isMapping(reference)) return value;
+  if (!needsNoReference(loss) || !isMapping(reference)) return value;
   if (["update", "alpha", "every"].some((key) => key in reference)) return value;
   return { ...value, reference: { ...reference, update: "frozen" } };
+}
+
+/** Whether a `loss` section as it was given has only losses that read no log-prob of the reference. */
+export function needsNoReference(loss: unknown): boolean {
+  const terms: unknown[] = Array.isArray(loss) ? loss : [loss];
+  return terms.every((term) =>
+    isMapping(term) && (WITHOUT_REFERENCE as readonly unknown[]).includes(term.type)
+  );
 }
 
 function typesOf(loss: readonly LossTerm[]): string {

@@ -14,7 +14,9 @@ export type CommandName =
   | "generate"
   | "evaluate"
   | "export"
-  | "download";
+  | "download"
+  | "compare"
+  | "sweep";
 
 /** What a command said and returned. */
 export interface CommandResult {
