@@ -18,6 +18,7 @@ import { UserError } from "./errors.ts";
 export type {
   Command,
   CommandConfigs,
+  EvaluateConfig,
   ExportConfig,
   GenerateConfig,
   InspectConfig,

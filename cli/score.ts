@@ -6,11 +6,9 @@
 import type { Device } from "../kernels/device.ts";
 import { loadModel } from "../training/load.ts";
 import { loadRecords } from "../training/load_records.ts";
-import { longestSequence } from "../training/plan.ts";
-import { describeRecords } from "../training/checks.ts";
-import { type Examples, sizesOf } from "../training/examples.ts";
 import { scoreRecords } from "../training/scorer.ts";
 import { findModel, locateRecords } from "../training/sources.ts";
+import { checkLengths } from "./check_lengths.ts";
 import { configHelp, loadConfig } from "./config.ts";
 import { openDevice } from "./device.ts";
 import { withDownloads } from "./download_progress.ts";
@@ -83,23 +81,6 @@ export async function score(args: readonly string[]): Promise<void> {
     }
   } finally {
     model.directory.close();
-  }
-}
-
-// Unlike training, scoring takes any max_length, as long as the records themselves fit.
-function checkLengths(
-  examples: Examples,
-  { path, maxPositions }: { path: string; maxPositions: number },
-): void {
-  for (let i = 0; i < examples.length; i++) {
-    const length = longestSequence([sizesOf(examples, i)]);
-    if (length <= maxPositions) continue;
-    throw new Error(
-      `${
-        describeRecords([examples.at(i)!])
-      } has ${length} tokens, but ${path} reads at most ${maxPositions} ` +
-        `(max_position_embeddings); set data.max_length to cut it`,
-    );
   }
 }
 

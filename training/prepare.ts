@@ -248,18 +248,29 @@ export async function loadWeights(run: PreparedRun): Promise<void> {
 /** What of a config says nothing of what the model computes, and may differ between policy and reference. */
 const MAY_DIFFER: readonly (keyof ModelConfig)[] = ["maxPositions", "bosTokenId", "eosTokenIds"];
 
-async function openReference(path: string, policy: ModelConfig): Promise<ModelDirectory> {
+/**
+ * Opens a model that a policy is compared with.
+ *
+ * @param policy The policy's architecture.
+ * @param options.key The key that names it, for messages.
+ * @throws If it isn't of the same architecture, or lacks tensors.
+ */
+export async function openReference(
+  path: string,
+  policy: ModelConfig,
+  { key = "reference.path" }: { key?: string } = {},
+): Promise<ModelDirectory> {
   const opened = await openModelDirectory(path);
   try {
-    const name = `reference.path ${path}`;
+    const name = `${key} ${path}`;
     const config = parseModelConfig(opened.config, { name: `${path}/config.json` });
     const directory = withFullNames(opened, config);
-    for (const key of Object.keys(policy) as (keyof ModelConfig)[]) {
-      const [own, wanted] = [JSON.stringify(config[key]), JSON.stringify(policy[key])];
-      if (own === wanted || MAY_DIFFER.includes(key)) continue;
+    for (const feature of Object.keys(policy) as (keyof ModelConfig)[]) {
+      const [own, wanted] = [JSON.stringify(config[feature]), JSON.stringify(policy[feature])];
+      if (own === wanted || MAY_DIFFER.includes(feature)) continue;
       throw new Error(
         `${name}: ${
-          snakeCase(key)
+          snakeCase(feature)
         } is ${own}, the policy's is ${wanted}; give a model of the same architecture`,
       );
     }

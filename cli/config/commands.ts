@@ -5,6 +5,7 @@
  */
 import * as v from "valibot";
 import type { CamelKeys } from "./case.ts";
+import { evaluateSchema } from "./evaluate_keys.ts";
 import { lossSection } from "./loss_keys.ts";
 import { referenceSection } from "./reference_keys.ts";
 import {
@@ -92,6 +93,9 @@ export type ScoreConfig = CamelKeys<v.InferOutput<typeof scoreSchema>>;
 /** The configuration of `generate`, every default filled in. */
 export type GenerateConfig = CamelKeys<v.InferOutput<typeof generateSchema>>;
 
+/** The configuration of `evaluate`, every default filled in. */
+export type EvaluateConfig = CamelKeys<v.InferOutput<typeof evaluateSchema>>;
+
 /** The configuration of `export`, every default filled in. */
 export type ExportConfig = CamelKeys<v.InferOutput<typeof exportSchema>>;
 
@@ -112,6 +116,8 @@ export interface CommandConfigs {
   score: ScoreConfig;
   /** Of answering prompts. */
   generate: GenerateConfig;
+  /** Of measuring what a policy is worth. */
+  evaluate: EvaluateConfig;
   /** Of writing a model for llama.cpp. */
   export: ExportConfig;
 }
@@ -192,6 +198,21 @@ export const COMMANDS: Readonly<Record<Command, CommandKeys>> = {
       "output.directory": "generate writes one file, output.file",
       "output.sample_tokens": "generate has generation.max_tokens",
       "model.dtype": "generate writes no model",
+    },
+  },
+  evaluate: {
+    schema: evaluateSchema,
+    elsewhere: {
+      ...REVISIONS,
+      "data.eval": "evaluate reads data.records",
+      "data.train": "evaluate reads data.records",
+      "output.directory": "evaluate writes one file, output.file",
+      "loss.beta": "evaluate has beta without a section",
+      "training.batch_size": "evaluate has batch_size without a section",
+      "training.memory_limit": "evaluate has memory_limit without a section",
+      "judge.key":
+        "a key in a file is soon published; put it into the environment, and the variable's name into judge.key_env",
+      "model.dtype": "evaluate writes no model",
     },
   },
   export: {

@@ -5,6 +5,7 @@
  */
 import { lossOf } from "../../training/config.ts";
 import type { GenerateConfig, InspectConfig, LossTerm, SftConfig, TrainConfig } from "./commands.ts";
+import { evaluateRules } from "./evaluate_rules.ts";
 import { isMapping } from "./tree.ts";
 import { referenceRules } from "./reference_rules.ts";
 
@@ -245,6 +246,7 @@ export const RULES = {
   ] as unknown as Rule<InspectConfig>[],
   score: [promptLengthRule],
   generate: [greedyRule, promptRule, answerNameRule],
+  evaluate: [promptLengthRule, ...evaluateRules],
   export: [],
 };
 

@@ -23,7 +23,8 @@ const DEFAULT_WARMUP = 50;
 const DEFAULT_WARMUP_SHARE = 0.1;
 
 const atLeastOne = wholeNumber({ min: 1 });
-const seed = wholeNumber({ min: 0, max: 2 ** 32 - 1 });
+/** A seed. */
+export const seed = wholeNumber({ min: 0, max: 2 ** 32 - 1 });
 
 const modelPath = key(
   "Directory of the model in Hugging Face layout: config.json, tokenizer.json and safetensors; or its id on the hub, " +
@@ -58,7 +59,8 @@ const templatePath = key(
   null,
 );
 
-const tokenEntries = {
+/** How records become tokens. */
+export const tokenEntries = {
   max_length: key("The longest record, prompt and completion together, in tokens.", atLeastOne, 512),
   max_prompt_length: key(
     "The longest prompt in tokens; null leaves it to max_length.",
@@ -268,7 +270,8 @@ export const exportOutputSection = v.object({
   ),
 });
 
-const samplingEntries = {
+/** How tokens are drawn. */
+export const samplingEntries = {
   temperature: key(
     "What logits are divided by before sampling; 0 always takes the likeliest token.",
     number({ min: 0 }),

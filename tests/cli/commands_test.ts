@@ -9,6 +9,7 @@ const COMMANDS: readonly Command[] = [
   "inspect",
   "score",
   "generate",
+  "evaluate",
   "export",
 ];
 
@@ -30,12 +31,13 @@ Deno.test("every command names what it needs and was not told", async () => {
     inspect: "data.train: is missing: ",
     score: "data.records: is missing: ",
     generate: "data.prompts: is missing: ",
+    evaluate: "data.records: is missing: ",
     export: "output.file: is missing: ",
   };
   for (const [command, part] of Object.entries(missing) as [CommandName, string][]) {
     const { code, stderr } = await workspace.run(command, []);
     assertEquals(code, 1);
-    assertStringIncludes(stderr, "model.path: is missing: Directory of the model in Hugging Face layout");
+    assertStringIncludes(stderr, "model.path: is missing: ");
     assertStringIncludes(stderr, part);
   }
   for (const command of COMMANDS) {
@@ -59,6 +61,7 @@ Deno.test({
       ["sft", training],
       ["score", [...reading, "--data.records=pairs.jsonl"]],
       ["generate", [...reading, "--prompt=Anna asks"]],
+      ["evaluate", [...reading, "--data.records=pairs.jsonl"]],
     ];
     for (const [command, args] of calls) {
       const before = await workspace.snapshot();

@@ -920,7 +920,7 @@ Deno.test("configHelp lists a key once for each default that it has", () => {
 });
 
 Deno.test("configHelp documents every key of every command", () => {
-  for (const command of ["train", "sft", "score", "generate"] as const) {
+  for (const command of ["train", "sft", "score", "generate", "evaluate"] as const) {
     const help = configHelp(command);
     const flags = [...help.matchAll(/^ {2}--(\S+) {2}\((.+)\)\n {6}(.+)$/gm)];
     assertEquals(flags.length, help.match(/^ {2}--/gm)?.length);

@@ -12,6 +12,7 @@ export type CommandName =
   | "inspect"
   | "score"
   | "generate"
+  | "evaluate"
   | "export"
   | "download"
   | "compare"
