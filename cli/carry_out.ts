@@ -1,6 +1,7 @@
 /** Carries out a training run for a command: pre-flight, progress, report, summary. */
 import { renderReport } from "../evaluation/report.ts";
 import type { MetricRow } from "../evaluation/report/types.ts";
+import { checkRecordable } from "../kernels/recorder.ts";
 import { writeFileAtomic } from "../models/files/write_file.ts";
 import type { Metrics } from "../training/metrics.ts";
 import { checkDirectory, claimDirectory, type OutputDirectory } from "../training/output.ts";
@@ -14,6 +15,7 @@ import { withDownloads } from "./download_progress.ts";
 import { UserError } from "./errors.ts";
 import { formatBytes, formatCount } from "./format.ts";
 import { describeRun } from "./preflight.ts";
+import { describeProfile } from "./profile_table.ts";
 import { createProgress } from "./progress.ts";
 import { recordedNames } from "./resume.ts";
 
@@ -25,6 +27,8 @@ export interface RunSwitches {
   readonly resume?: boolean;
   /** Replace a former run. */
   readonly overwrite?: boolean;
+  /** Profile one step. */
+  readonly profile?: boolean;
 }
 
 /** Milliseconds between two versions of the report while a run goes on. */
@@ -55,15 +59,19 @@ export async function carryOut(
   given: TrainConfig | SftConfig,
   switches: RunSwitches,
 ): Promise<RunResult | null> {
-  const { dryRun = false, resume = false, overwrite = false } = switches;
+  const { dryRun = false, resume = false, overwrite = false, profile = false } = switches;
   const path = given.output.directory;
   if (resume && overwrite) {
     throw new UserError("--resume would be ignored beside --overwrite; give one of them");
+  }
+  if (dryRun && profile) {
+    throw new UserError("--profile would be ignored beside --dry-run, which runs no step; give one of them");
   }
   const mode = resume ? "resume" : overwrite ? "overwrite" : "new";
   if (!dryRun) await checkDirectory(path, { mode });
   const device = await openDevice();
   try {
+    if (profile) checkRecordable(device);
     const recorded = resume ? await recordedNames(path) : undefined;
     const { config, files } = await withDownloads((onEvent) =>
       locateRun(given, { onEvent, ...(recorded && { recorded }) })
@@ -73,7 +81,7 @@ export async function carryOut(
       const color = Deno.stdout.isTerminal() && !Deno.noColor;
       console.log(describeRun(run, { color }));
       if (dryRun) return null;
-      return await follow(run, { config, output: await claimDirectory(path, { mode }), resume });
+      return await follow(run, { config, output: await claimDirectory(path, { mode }), resume, profile });
     } finally {
       run.model.directory.close();
     }
@@ -84,7 +92,12 @@ export async function carryOut(
 
 async function follow(
   run: PreparedRun,
-  { config, output, resume }: { config: TrainConfig | SftConfig; output: OutputDirectory; resume: boolean },
+  { config, output, ...switches }: {
+    config: TrainConfig | SftConfig;
+    output: OutputDirectory;
+    resume: boolean;
+    profile: boolean;
+  },
 ): Promise<RunResult> {
   const progress = createProgress();
   const configText = stringifyConfig(config);
@@ -99,8 +112,13 @@ async function follow(
   };
   Deno.addSignalListener("SIGINT", interrupt);
   try {
-    for await (const event of runTraining(run, { output, resume, configText, stop: () => interrupted })) {
+    const stop = () => interrupted;
+    for await (const event of runTraining(run, { output, ...switches, configText, stop })) {
       if (event.type === "start" && event.step > 0) progress.print(`Resuming after step ${event.step}.`);
+      if (event.type === "profile") {
+        progress.finish();
+        console.log(`\n${describeProfile(event.profile)}\nTrace: ${event.path}\n`);
+      }
       if (event.type === "step") {
         const { row, rows } = event;
         progress.update({

@@ -47,6 +47,10 @@ export interface Launch {
   readonly bindGroup: GPUBindGroup;
   /** Workgroups along x, y and z. */
   readonly workgroups: readonly [number, number, number];
+  /** Floating-point operations, where the operation counts them. */
+  readonly flops: number | null;
+  /** Bytes read and written if all that is bound is touched once, or what the operation says. */
+  readonly bytes: number;
 }
 
 /** WebGPU's default alignment of buffer bindings in bytes, valid on every device. */
@@ -148,33 +152,43 @@ function build(
   };
   const launches = graph.dispatches.map((launch) => buildLaunch(device, { launch, locate, uniforms }));
   const readback = createReadback(device, graph, locate);
-  const passDescriptor = { label: "program" };
-  return {
+  const encodePass = (encoder: GPUCommandEncoder) => encodeLaunches(encoder, launches);
+  const encode = (launch: (encoder: GPUCommandEncoder) => void) => {
+    if (inputs.bytes.byteLength > 0) device.gpu.queue.writeBuffer(inputs.buffer, 0, inputs.bytes);
+    const encoder = device.gpu.createCommandEncoder();
+    launch(encoder);
+    const pending = readback.encode(encoder);
+    return { commands: encoder.finish(), pending };
+  };
+  const submit = ({ commands, pending }: ReturnType<typeof encode>): PendingRun => {
+    device.gpu.queue.submit([commands]);
+    device.counters.submits++;
+    return pending.submitted();
+  };
+  const program: Program = {
     memory,
     dispatches: launches.length,
     launches,
     inputs: inputs.views,
     run() {
-      if (inputs.bytes.byteLength > 0) device.gpu.queue.writeBuffer(inputs.buffer, 0, inputs.bytes);
-      const encoder = device.gpu.createCommandEncoder();
-      const pass = encoder.beginComputePass(passDescriptor);
-      encodeLaunches(pass, launches);
-      pass.end();
-      const pending = readback.encode(encoder);
-      device.gpu.queue.submit([encoder.finish()]);
-      device.counters.submits++;
-      return pending.submitted();
+      const { recorder } = device;
+      return recorder === null ? submit(encode(encodePass)) : recorder.run(program, { encode, submit });
     },
   };
+  return program;
 }
 
-function encodeLaunches(pass: GPUComputePassEncoder, launches: readonly Launch[]): void {
+const passDescriptor = { label: "program" };
+
+function encodeLaunches(encoder: GPUCommandEncoder, launches: readonly Launch[]): void {
+  const pass = encoder.beginComputePass(passDescriptor);
   let current: GPUComputePipeline | undefined;
   for (const { pipeline, bindGroup, workgroups: [x, y, z] } of launches) {
     if (pipeline !== current) pass.setPipeline(current = pipeline);
     pass.setBindGroup(0, bindGroup);
     pass.dispatchWorkgroups(x, y, z);
   }
+  pass.end();
 }
 
 function buildLaunch(
@@ -203,7 +217,16 @@ function buildLaunch(
     pipeline,
     bindGroup: device.gpu.createBindGroup({ label: kernel.label, layout, entries }),
     workgroups: [x, y, z],
+    flops: launch.work?.flops ?? null,
+    bytes: launch.work?.bytes ?? boundBytes(launch),
   };
+}
+
+function boundBytes({ bindings }: Dispatch): number {
+  return bindings.reduce(
+    (sum, [tensor, access]) => sum + bytesOf(tensor) * (access === "update" ? 2 : 1),
+    0,
+  );
 }
 
 const pipelineKey = ({ code, constants = {} }: Kernel) => `${code}\n${JSON.stringify(constants)}`;
