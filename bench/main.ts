@@ -10,15 +10,19 @@ import { runCommand, UserError } from "../cli/errors.ts";
 import type { Benchmark, BenchmarkOptions, Table } from "./benchmark.ts";
 import { describeEnvironment, type Environment } from "./environment.ts";
 import { formatTable } from "./format.ts";
+import { kernels } from "./kernels.ts";
 import { lora } from "./lora.ts";
 import { matmul } from "./matmul.ts";
+import { peak } from "./peak.ts";
 import { peers } from "./peers.ts";
 import { steadyState } from "./steady_state.ts";
 import { step } from "./step.ts";
 
 const benchmarks: Readonly<Record<string, Benchmark>> = {
+  peak,
   step,
   matmul,
+  kernels,
   lora,
   "steady-state": steadyState,
   peers,
