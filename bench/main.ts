@@ -16,6 +16,7 @@ import { lora } from "./lora.ts";
 import { matmul } from "./matmul.ts";
 import { peak } from "./peak.ts";
 
+import { peerProducts } from "./peer_products.ts";
 import { peers } from "./peers.ts";
 import { steadyState } from "./steady_state.ts";
 import { step } from "./step.ts";
@@ -29,6 +30,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   lora,
   "steady-state": steadyState,
 
+  "peer-products": peerProducts,
   peers,
 };
 
