@@ -49,6 +49,8 @@ export interface Benchmark {
   readonly description: string;
   /** Flags that it reads besides `--rounds`. */
   readonly flags: readonly ("cases" | "profile")[];
+  /** Names that it takes for `--cases`. */
+  readonly cases?: readonly string[];
   /** Measures, yielding each table when it is complete. */
   run(options: BenchmarkOptions): AsyncIterable<Table>;
 }

@@ -1,6 +1,6 @@
 /** A case's model on the device, ready to be trained step by step as a run of `training/` does. */
 import { chooseShapes } from "../data/buckets.ts";
-import { type BatchShape, measureGroups, packGroups } from "../data/pack.ts";
+import { type BatchShape, measureGroups, type PackedBatch, packGroups } from "../data/pack.ts";
 import type { Device } from "../kernels/device.ts";
 import { compileLoss } from "../losses/compile.ts";
 import { dpo } from "../losses/dpo.ts";
@@ -10,18 +10,12 @@ import { modelParameters } from "../models/families/mod.ts";
 import { layoutAdapters } from "../models/lora/layout.ts";
 import type { LoraSettings } from "../models/lora/settings.ts";
 import { initialAdapter, uploadAdapter } from "../models/lora/values.ts";
+import { modelTensors } from "../models/tensors.ts";
 import { uploadWeights } from "../models/weights.ts";
 import { createEngine, type Engine, type EngineOptions } from "../training/engine.ts";
 import { chosenTokens, type TrainingExample } from "../training/records.ts";
-import {
-  beta,
-  casePairs,
-  caseTensors,
-  completionTokens,
-  optimizer,
-  promptTokens,
-  type StepCase,
-} from "./cases.ts";
+import { beta, casePairs, caseValues, optimizer, type StepCase } from "./cases.ts";
+import { watchDevice } from "./device_calls.ts";
 
 /** How a case is trained. */
 export interface CaseVariant {
@@ -50,6 +44,8 @@ export interface CaseRun {
   step(options?: { move?: boolean }): Promise<number>;
   /** Submits `count` steps without waiting in between; resolves to milliseconds a step once all are done. */
   time(count: number, options?: { move?: boolean }): Promise<number>;
+  /** Milliseconds a step that JavaScript packs, encodes and submits, of `count` steps; what `mapAsync` blocks isn't counted. */
+  timeHost(count: number): Promise<number>;
 }
 
 /** α of soft updates, after every step: the most that a moving reference can cost. */
@@ -63,7 +59,7 @@ export async function prepareCase(
   stepCase: StepCase,
   { reference, sharePrompts, lora, alpha = SOFT_ALPHA, checkpointing = "none" }: CaseVariant,
 ): Promise<CaseRun> {
-  const { config, learningRate } = stepCase;
+  const { config, learningRate, promptTokens, completionTokens } = stepCase;
   const hasReference = reference !== "none";
   const takesPairs = hasReference || sharePrompts;
   const loss = compileLoss(hasReference ? dpo({ beta }) : takesPairs ? simpo({ beta: 2, gamma: 1 }) : sft());
@@ -98,14 +94,16 @@ export async function prepareCase(
   const micro = { shape: shape!, records, stepRecords: records, stepTokens: chosenTokens(examples) };
   const labels = examples.map(({ label }) => label);
   let steps = 0;
-  const step = async ({ move = true } = {}) => {
-    const { run, update } = engine.together(() => {
+  const submit = (packed: PackedBatch, { move = true } = {}) =>
+    engine.together(() => {
       engine.beginStep();
-      const run = engine.accumulate(batch, { ...micro, labels });
+      const run = engine.accumulate(packed, { ...micro, labels });
       const update = engine.update({ learningRate, step: ++steps });
       if (reference === "moving" && move) engine.moveReference(alpha);
       return { run, update };
     });
+  const step = async (options?: { move?: boolean }) => {
+    const { run, update } = submit(batch, options);
     const [{ losses }] = await Promise.all([run.read(), update.read()]);
     return losses!.subarray(0, records).reduce((sum, value) => sum + value, 0);
   };
@@ -117,6 +115,18 @@ export async function prepareCase(
       const start = performance.now();
       await Promise.all(Array.from({ length: count }, () => step(options)));
       return (performance.now() - start) / count;
+    },
+    async timeHost(count) {
+      let busy = 0;
+      for (let i = 0; i < count; i++) {
+        const { counts, stop } = watchDevice();
+        const start = performance.now();
+        const { run, update } = submit(packGroups(examples, { sharePrompts, shape: shape! }));
+        busy += performance.now() - start - counts.mapMilliseconds;
+        stop();
+        await Promise.all([run.read(), update.read()]);
+      }
+      return busy / count;
     },
   };
 }
@@ -133,15 +143,17 @@ export async function uploadCase({ device, sets }: Engine, { config }: StepCase)
   for (const name of names) {
     const set = sets[name];
     if (set === null) continue;
-    const isPolicy = name === "policy" || name === "base";
+    const policy = name === "policy" || name === "base" ? "policy" : "reference";
     const tensors = new Map(
-      caseTensors(config, isPolicy ? "policy" : "reference").map((
-        tensor,
-      ) => [tensor.name, tensor.values]),
+      modelTensors(config).map((tensor, stream) => [tensor.name, { ...tensor, stream }]),
     );
     await uploadWeights(device, set, {
       parameters,
-      read: (tensor, receive) => Promise.resolve(receive(0, tensors.get(tensor)!)),
+      read(name, receive) {
+        const { stream, ...tensor } = tensors.get(name)!;
+        receive(0, caseValues(tensor, { policy, stream }));
+        return Promise.resolve();
+      },
     });
   }
 }

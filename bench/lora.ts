@@ -2,7 +2,7 @@
 import { snapshotsNeeded } from "../reference/snapshots.ts";
 import { type Benchmark, type BenchmarkOptions, type Table, timeInterleaved } from "./benchmark.ts";
 import { type CaseRun, type CaseVariant, prepareCase, SAMPLE_MILLISECONDS } from "./case_run.ts";
-import { casesNamed, type StepCase } from "./cases.ts";
+import { casesNamed, smallCases, type StepCase } from "./cases.ts";
 import { openDevice } from "./environment.ts";
 
 const settings = { rank: 16, alpha: 32, targets: "all-linear" } as const;
@@ -26,6 +26,7 @@ const references: Readonly<Record<string, Pick<CaseVariant, "reference" | "alpha
 export const lora: Benchmark = {
   description: "A training step with all weights or adapters, against a frozen, hard or soft reference",
   flags: ["cases"],
+  cases: smallCases.map(({ name }) => name),
   async *run(options) {
     for (const stepCase of casesNamed(options.cases ?? ["S", "M"])) yield await timeCase(stepCase, options);
   },

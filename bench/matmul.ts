@@ -7,6 +7,7 @@ import { compile } from "../kernels/program.ts";
 import { externalTensor, sizeOf, type Tensor } from "../kernels/tensor.ts";
 import { type Benchmark, type Candidate, type Row, type Table, timeInterleaved } from "./benchmark.ts";
 import { openDevice } from "./environment.ts";
+import { peakOf } from "./peak.ts";
 
 /** A product of [m, k] and [k, n] matrices. */
 interface Product {
@@ -52,7 +53,12 @@ export const matmul: Benchmark = {
     const device = await openDevice();
     try {
       const rows: Row[] = [];
-      for (const product of products) rows.push(await timeProduct(device, product, rounds));
+      const { gigaflops } = await peakOf(device, { rounds });
+      for (const product of products) {
+        const row = await timeProduct(device, product, rounds);
+        const reached = row[row.chosen as string];
+        rows.push({ ...row, "of peak": typeof reached === "number" ? reached / gigaflops : null });
+      }
       yield tabulate(rows);
     } finally {
       device.destroy();
@@ -68,7 +74,7 @@ function tabulate(rows: Row[]): Table {
       "tiles stage through workgroup memory; rows N are subgroup kernels with N rows a lane. chosen is what the rule " +
       `picks, verdict "slow" if it reaches less than ${
         TOLERANCE * 100
-      } % of the best. ~ marks kernels over ` +
+      } % of the best. of peak: its speed as a share of the adapter's multiply-adds in registers. ~ marks kernels over ` +
       `${HOPELESS} times slower than the best, run once only.`,
     ],
   };

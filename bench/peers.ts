@@ -1,20 +1,12 @@
 /** Our training step against what one could run instead, on the same weights and tokens, in the same rounds. */
-import {
-  type Benchmark,
-  type BenchmarkOptions,
-  median,
-  rotate,
-  type Row,
-  summarize,
-  type Table,
-  timingColumns,
-} from "./benchmark.ts";
+import type { Benchmark, BenchmarkOptions, Row, Table } from "./benchmark.ts";
 import { type CaseVariant, prepareCase } from "./case_run.ts";
-import { casesNamed, type StepCase } from "./cases.ts";
+import { casesNamed, largeCases, smallCases, type StepCase } from "./cases.ts";
 import { openDevice } from "./environment.ts";
 import { writeCase } from "./peers/case_files.ts";
 import { findPython, installJax } from "./peers/install.ts";
-import { type Peer, type PeerCommand, startPeer } from "./peers/process.ts";
+import { type PeerCommand, startPeer } from "./peers/process.ts";
+import { type Contender, race, raceColumns } from "./peers/race.ts";
 
 const ours = "@tr/align";
 const ourVariants: Readonly<Record<string, CaseVariant>> = {
@@ -22,8 +14,6 @@ const ourVariants: Readonly<Record<string, CaseVariant>> = {
   [`${ours}, prompts not shared`]: { reference: "frozen", sharePrompts: false },
 };
 
-/** A sample takes about this long, or one step. */
-const SAMPLE_MILLISECONDS = 600;
 /** Losses that are compared: that of the third step depends on two updates. */
 const COMPARED_STEPS = 3;
 /** How far losses of equal work may lie apart: float32 sums of some hundred log-probs, in another order. */
@@ -31,13 +21,16 @@ const LOSS_TOLERANCE = 1e-4;
 
 /** Milliseconds a step and ratios to ours, of PyTorch and jax-js. */
 export const peers: Benchmark = {
-  description: "Our step against PyTorch's and jax-js's, on the same weights and tokens",
+  description:
+    "Our step against PyTorch's (CPU, and CUDA where there is) and jax-js's, on the same weights and tokens",
   flags: ["cases"],
+  cases: [...smallCases, ...largeCases].map(({ name }) => name),
   async *run(options) {
     const directory = await Deno.makeTempDir({ prefix: "peers-" });
     try {
       const commands = await findPeers(directory);
-      for (const stepCase of casesNamed(options.cases ?? ["S", "M"])) {
+      const standard = ["S", "M", ...(commands.cuda ? ["SmolLM2-135M"] : [])];
+      for (const stepCase of casesNamed(options.cases ?? standard)) {
         yield await compare(stepCase, { directory, commands, ...options });
       }
     } finally {
@@ -50,6 +43,8 @@ export const peers: Benchmark = {
 interface PeerCommands {
   readonly found: Readonly<Record<string, PeerCommand>>;
   readonly missing: readonly string[];
+  /** Whether PyTorch runs on a GPU. */
+  readonly cuda: boolean;
 }
 
 async function findPeers(directory: string): Promise<PeerCommands> {
@@ -59,13 +54,16 @@ async function findPeers(directory: string): Promise<PeerCommands> {
   const python = await findPython();
   if (python === null) missing.push("PyTorch: no python3 with torch");
   else {
-    const { command, environment } = python;
-    const run = (positions: string): PeerCommand => ({
-      command: [command, script("torch_step.py"), directory, positions],
-      environment,
-    });
-    found["PyTorch CPU"] = run("completion");
-    found["PyTorch CPU, logits of all positions"] = run("all");
+    const { command, environment, cuda } = python;
+    for (const device of cuda ? ["cuda", "cpu"] : ["cpu"]) {
+      const run = (positions: string): PeerCommand => ({
+        command: [command, script("torch_step.py"), directory, positions, device],
+        environment,
+      });
+      const name = `PyTorch ${device.toUpperCase()}`;
+      found[name] = run("completion");
+      found[`${name}, logits of all positions`] = run("all");
+    }
   }
   const jax = await installJax(directory);
   if (jax instanceof Error) missing.push(`jax-js: ${jax.message}`);
@@ -75,13 +73,7 @@ async function findPeers(directory: string): Promise<PeerCommands> {
       found[`jax-js ${backend}`] = { command: [Deno.execPath(), ...run, directory, backend, jax] };
     }
   }
-  return { found, missing };
-}
-
-interface Contender {
-  readonly name: string;
-  readonly steps: Peer["steps"];
-  readonly stop: () => Promise<void> | void;
+  return { found, missing, cuda: python?.cuda ?? false };
 }
 
 async function compare(
@@ -91,84 +83,85 @@ async function compare(
   await writeCase(directory, stepCase);
   const contenders: Contender[] = [];
   const notes = commands.missing.map((reason) => `Not measured: ${reason}`);
+  const memory = new Map<string, number>();
   try {
     for (const [name, variant] of Object.entries(ourVariants)) {
-      contenders.push({ name, ...await startOurs(stepCase, variant) });
+      const { total, ...contender } = await startOurs(stepCase, variant);
+      contenders.push({ name, ...contender });
+      memory.set(name, total);
     }
     for (const [label, command] of Object.entries(commands.found)) {
+      if (largeCases.includes(stepCase) && !label.startsWith("PyTorch CUDA")) {
+        notes.push(`Not measured: ${label}: too slow for a model of this size`);
+        continue;
+      }
       try {
-        const { name, remark, steps, stop } = await startPeer(command);
-        contenders.push({ name: label, steps, stop });
+        const { name, remark, repeat, stop } = await startPeer(command);
+        const remember: Contender["repeat"] = async (count) => {
+          const answer = await repeat(count);
+          if (answer.memory) memory.set(label, answer.memory);
+          return answer;
+        };
+        contenders.push({ name: label, repeat: remember, stop });
         if (remark !== null) notes.push(`${label}: ${name}; ${remark}.`);
       } catch (error) {
         notes.push(`Not measured: ${label}: ${(error as Error).message}`);
       }
     }
-    return await race(stepCase, { contenders, notes, rounds });
+    const results = await race(contenders, { rounds, first: COMPARED_STEPS });
+    return tabulate(stepCase, { results, memory, notes });
   } finally {
     for (const { stop } of contenders) await stop();
   }
 }
 
-async function startOurs(stepCase: StepCase, variant: CaseVariant): Promise<Omit<Contender, "name">> {
+async function startOurs(
+  stepCase: StepCase,
+  variant: CaseVariant,
+): Promise<Omit<Contender, "name"> & { total: number }> {
   const device = await openDevice();
   const run = await prepareCase(device, stepCase, variant);
   return {
-    async steps(count) {
+    total: run.engine.memory.total,
+    async repeat(count) {
       const start = performance.now();
-      const losses = await Promise.all(Array.from({ length: count }, () => run.step()));
-      return { milliseconds: (performance.now() - start) / count, losses };
+      const values = await Promise.all(Array.from({ length: count }, () => run.step()));
+      return { milliseconds: (performance.now() - start) / count, values };
     },
     stop: () => device.destroy(),
   };
 }
 
-async function race(
-  { name, pairs }: StepCase,
-  { contenders, notes, rounds }: {
-    contenders: readonly Contender[];
+function tabulate(
+  { name, pairs, promptTokens, completionTokens }: StepCase,
+  { results, memory, notes }: {
+    results: Awaited<ReturnType<typeof race>>;
+    memory: ReadonlyMap<string, number>;
     notes: readonly string[];
-    rounds: number;
   },
-): Promise<Table> {
-  const losses = new Map<string, number[]>();
-  const counts = new Map<string, number>();
-  for (const contender of contenders) {
-    losses.set(contender.name, (await contender.steps(COMPARED_STEPS)).losses);
-    const { milliseconds } = await contender.steps(1);
-    counts.set(contender.name, Math.max(1, Math.round(SAMPLE_MILLISECONDS / milliseconds)));
-  }
-  const times = new Map(contenders.map(({ name }) => [name, [] as number[]]));
-  for (let round = 0; round < rounds; round++) {
-    for (const { name, steps } of rotate(contenders, round)) {
-      times.get(name)!.push((await steps(counts.get(name)!)).milliseconds);
-    }
-  }
-  const own = times.get(ours)!;
-  const rows = contenders.map(({ name }): Row => {
-    const values = times.get(name)!;
-    const ratios = values.map((value, round) => value / own[round]!);
-    const distance = Math.max(
-      ...losses.get(name)!.map((loss, i) => Math.abs(loss - losses.get(ours)![i]!)),
-    );
+): Table {
+  const rows = results.map((result): Row => {
+    const { name, values, distance } = result;
+    const bytes = memory.get(name);
     return {
       contender: name,
-      ...timingColumns(summarize(values)),
-      "× ours": median(ratios),
-      "min ×": Math.min(...ratios),
-      "max ×": Math.max(...ratios),
-      "loss 1": losses.get(name)![0]!,
-      "loss 3": losses.get(name)![2]!,
+      ...raceColumns(result),
+      "device MB": bytes === undefined ? null : bytes / 1e6,
+      "loss 1": values[0]!,
+      "loss 3": values[2]!,
       "losses differ by": distance,
       "same work": distance <= LOSS_TOLERANCE,
     };
   });
   return {
-    title: `DPO step, case ${name}: ${pairs} pair${pairs > 1 ? "s" : ""} of 128 tokens a sequence`,
+    title: `DPO step, case ${name}: ${pairs} pair${pairs > 1 ? "s" : ""} of ${
+      promptTokens + completionTokens
+    } tokens a sequence`,
     rows,
     notes: [
       "× ours: time over ours in the same round, median and range. Everybody starts from the same weights and takes the " +
-      "same steps; peers take logits of completion positions only, as we do, unless the name says otherwise.",
+      "same steps; peers take logits of completion positions only, as we do, unless the name says otherwise. device MB: " +
+      "what ours allocates, and the most that PyTorch had allocated on a GPU.",
       ...notes,
     ],
   };

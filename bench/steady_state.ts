@@ -9,7 +9,7 @@ import { longestSequence, planBatches } from "../training/plan.ts";
 import type { TrainingExample } from "../training/records.ts";
 import { type Benchmark, type Row, type Table, timeInterleaved } from "./benchmark.ts";
 import { prepareCase, SAMPLE_MILLISECONDS, SOFT_ALPHA, uploadCase } from "./case_run.ts";
-import { beta, casePairs, casesNamed, completionTokens, optimizer, type StepCase } from "./cases.ts";
+import { beta, casePairs, casesNamed, optimizer, type StepCase } from "./cases.ts";
 import { watchDevice } from "./device_calls.ts";
 import { openDevice } from "./environment.ts";
 import { type Waits, watchReads } from "./read_waits.ts";
@@ -111,7 +111,8 @@ async function prepareLoop(stepCase: StepCase, moves: boolean) {
 
 /** The i-th pair with completions cut to between half and all of their length, so that there are several shapes. */
 function shorten(example: TrainingExample, i: number): TrainingExample {
-  const length = completionTokens - i * 7 % (completionTokens / 2);
+  const longest = example.completions[0]!.length;
+  const length = longest - i * 7 % (longest / 2);
   return {
     ...example,
     completions: example.completions.map((tokens) => Array.from(tokens).slice(0, length)),

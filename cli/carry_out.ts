@@ -1,5 +1,6 @@
 /** Carries out a training run for a command: pre-flight, progress, report, summary. */
 import type { MetricRow, Report } from "../evaluation/report/types.ts";
+import { checkRecordable } from "../kernels/recorder.ts";
 import { writeFileAtomic } from "../models/files/write_file.ts";
 import type { Metrics } from "../training/metrics.ts";
 import { checkDirectory, claimDirectory, type OutputDirectory } from "../training/output.ts";
@@ -13,6 +14,7 @@ import { withDownloads } from "./download_progress.ts";
 import { INTERRUPTED_EXIT_CODE, UserError } from "./errors.ts";
 import { formatBytes, formatCount } from "./format.ts";
 import { describeRun } from "./preflight.ts";
+import { describeProfile } from "./profile_table.ts";
 import { createProgress } from "./progress.ts";
 import { recordedNames } from "./resume.ts";
 
@@ -26,6 +28,8 @@ export interface RunSwitches {
   readonly overwrite?: boolean;
   /** Don't describe the run beforehand. */
   readonly brief?: boolean;
+  /** Profile one step. */
+  readonly profile?: boolean;
 }
 
 /** Milliseconds between two versions of the report while a run goes on. */
@@ -53,15 +57,19 @@ export async function carryOut(
   given: TrainConfig | SftConfig,
   switches: RunSwitches,
 ): Promise<RunResult | null> {
-  const { dryRun = false, resume = false, overwrite = false, brief = false } = switches;
+  const { dryRun = false, resume = false, overwrite = false, brief = false, profile = false } = switches;
   const path = given.output.directory;
   if (resume && overwrite) {
     throw new UserError("--resume would be ignored beside --overwrite; give one of them");
+  }
+  if (dryRun && profile) {
+    throw new UserError("--profile would be ignored beside --dry-run, which runs no step; give one of them");
   }
   const mode = resume ? "resume" : overwrite ? "overwrite" : "new";
   if (!dryRun) await checkDirectory(path, { mode });
   const device = await openDevice();
   try {
+    if (profile) checkRecordable(device);
     const recorded = resume ? await recordedNames(path) : undefined;
     const { config, files } = await withDownloads((onEvent) =>
       locateRun(given, { onEvent, ...(recorded && { recorded }) })
@@ -71,7 +79,7 @@ export async function carryOut(
       const color = Deno.stdout.isTerminal() && !Deno.noColor;
       if (!brief) console.log(describeRun(run, { color }));
       if (dryRun) return null;
-      return await follow(run, { config, output: await claimDirectory(path, { mode }), resume });
+      return await follow(run, { config, output: await claimDirectory(path, { mode }), resume, profile });
     } finally {
       run.model.directory.close();
     }
@@ -82,7 +90,12 @@ export async function carryOut(
 
 async function follow(
   run: PreparedRun,
-  { config, output, resume }: { config: TrainConfig | SftConfig; output: OutputDirectory; resume: boolean },
+  { config, output, ...switches }: {
+    config: TrainConfig | SftConfig;
+    output: OutputDirectory;
+    resume: boolean;
+    profile: boolean;
+  },
 ): Promise<RunResult> {
   const progress = createProgress();
   const configText = stringifyConfig(config);
@@ -100,8 +113,13 @@ async function follow(
   };
   Deno.addSignalListener("SIGINT", interrupt);
   try {
-    for await (const event of runTraining(run, { output, resume, configText, stop: () => interrupted })) {
+    const stop = () => interrupted;
+    for await (const event of runTraining(run, { output, ...switches, configText, stop })) {
       if (event.type === "start" && event.step > 0) progress.print(`Resuming after step ${event.step}.`);
+      if (event.type === "profile") {
+        progress.finish();
+        console.log(`\n${describeProfile(event.profile)}\nTrace: ${event.path}\n`);
+      }
       if (event.type === "step") {
         const { row, rows } = event;
         progress.update({

@@ -6,7 +6,7 @@
 import { runCommand } from "./errors.ts";
 import { runTrainingCommand } from "./training_command.ts";
 
-const HELP = `deno task sft [run.yaml] [--key value …] [--dry-run] [--resume] [--overwrite]
+const HELP = `deno task sft [run.yaml] [--key value …] [--dry-run] [--resume] [--overwrite] [--profile]
 
 Fine-tunes a model on demonstrations: cross-entropy of the completion's tokens, averaged over all tokens of a step.
 `;

@@ -7,7 +7,7 @@ import { runCommand } from "./errors.ts";
 import { quickStart } from "./quick_start.ts";
 import { runTrainingCommand } from "./training_command.ts";
 
-const HELP = `deno task train [run.yaml] [--key value …] [--dry-run] [--resume] [--overwrite]
+const HELP = `deno task train [run.yaml] [--key value …] [--dry-run] [--resume] [--overwrite] [--profile]
 
 Aligns a model with preference records. Without arguments: a quick start that needs no files.
 `;

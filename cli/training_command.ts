@@ -8,6 +8,7 @@ const SWITCHES_HELP = `
   --dry-run    print what the run would do, with its memory and one record, and stop
   --resume     continue the run in output.directory from its last checkpoint
   --overwrite  replace the run in output.directory
+  --profile    print where the time of one step goes, and write trace.json for chrome://tracing or ui.perfetto.dev
 `;
 
 /**
@@ -21,7 +22,7 @@ export async function runTrainingCommand(
 ): Promise<void> {
   const { file, overrides, switches } = parseFlags(args, {
     command,
-    switches: ["dry-run", "resume", "overwrite"],
+    switches: ["dry-run", "resume", "overwrite", "profile"],
   });
   if (switches.help) {
     console.log(`${help}${SWITCHES_HELP}\n${configHelp(command)}`);
@@ -31,7 +32,7 @@ export async function runTrainingCommand(
     file: resumedConfigFile(file, { overrides, switches }),
     overrides,
   });
-  const { "dry-run": dryRun, resume, overwrite } = switches;
-  const result = await carryOut(config, { dryRun, resume, overwrite });
+  const { "dry-run": dryRun, resume, overwrite, profile } = switches;
+  const result = await carryOut(config, { dryRun, resume, overwrite, profile });
   if (result !== null) printResult(result);
 }

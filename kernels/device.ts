@@ -1,6 +1,6 @@
 /// <reference types="@webgpu/types" />
 /** A WebGPU device with what the kernels need to know about it: limits, subgroups, cached pipelines, counters. */
-
+import type { Recorder } from "./recorder.ts";
 import type { Submission } from "./submission.ts";
 
 /** How often the device was asked for something costly. In the steady state of a program none of these grows but `submits`. */
@@ -37,6 +37,8 @@ export interface Device {
   readonly pipelines: Map<string, GPUComputePipeline>;
   /** What is being put together by `submitTogether`; null outside of it. */
   submission: Submission | null;
+  /** What runs the programs while they are recorded, see `startRecording`; null otherwise. */
+  recorder: Recorder | null;
   /** Throws if the device is lost, or the first error that it reported since the last call, with what to do about it. */
   check(): void;
   /** Frees everything on the device. */
@@ -124,6 +126,7 @@ export async function createDevice(gpu: GPUDevice, options: { info?: GPUAdapterI
     counters: { buffers: 0, bindGroups: 0, pipelines: 0, submits: 0, readbacks: 0 },
     pipelines: new Map(),
     submission: null,
+    recorder: null,
     check() {
       if (lost !== null) throw lost;
       if (failure === null) return;

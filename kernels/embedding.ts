@@ -56,6 +56,7 @@ export function lookUp(
       bindings: [[tensor, "read"], [indices, "read"], [y, "write"]],
       uniforms: [rows, ...rangeOf(parts, index)],
       workgroups: elementGroups(rows * channels / 4),
+      work: { bytes: 2 * 4 * rows * channels },
     })
   );
   differentiate(graph, {
@@ -89,6 +90,7 @@ export function lookUp(
           ],
           uniforms: [count, ...rangeOf(parts, index)],
           workgroups: elementGroups(count * channels / 4),
+          work: { bytes: 4 * channels * (rows + (isParameter ? 2 : 1) * count) },
         });
         if (!isParameter) gradients.set(tensor, into);
       });

@@ -28,6 +28,13 @@ export interface Dispatch {
   readonly uniforms?: readonly Uniform[];
   /** Workgroups along x, y and z. */
   readonly workgroups: readonly [number, number?, number?];
+  /** What the launch has to do at least, for profiles. */
+  readonly work?: {
+    /** Floating-point operations, where they bound its time. */
+    readonly flops?: number;
+    /** Bytes read and written, where it doesn't touch all that is bound once. */
+    readonly bytes?: number;
+  };
 }
 
 /** The gradients found so far while walking backwards, by tensor. */

@@ -75,6 +75,7 @@ export function matmul(
       bindings: bind(operation),
       uniforms: [...uniforms, ...(shift ? [shift.start] : [])],
       workgroups: [workgroups[0], workgroups[1], batch],
+      work: { flops: 2 * batch * m * n * k },
     });
     return result.tensor;
   }
@@ -87,6 +88,7 @@ export function matmul(
       bindings: bind(part),
       uniforms: [...uniforms, first, Math.min(k, first + depth), ...(part.bias ? [part.bias.start] : [])],
       workgroups: [workgroups[0], workgroups[1], batch],
+      work: { flops: 2 * batch * m * n * (Math.min(k, first + depth) - first) },
     });
   }
   return result.tensor;

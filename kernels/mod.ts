@@ -72,7 +72,7 @@ export {
   preferenceLoss,
   type PreferenceLossInputs,
 } from "./preference_loss.ts";
-export { type KernelTime, profile } from "./profile.ts";
+export { type KernelTime, profile, sumByKernel } from "./profile.ts";
 export {
   compile,
   type Launch,
@@ -82,6 +82,15 @@ export {
   type ProgramMemory,
   type ProgramOutputs,
 } from "./program.ts";
+export {
+  checkRecordable,
+  type HostEvent,
+  type OngoingRecording,
+  type RecordedLaunch,
+  type Recorder,
+  type Recording,
+  startRecording,
+} from "./recorder.ts";
 export { rmsNorm } from "./rms_norm.ts";
 export { rotary, type RotaryOptions } from "./rotary.ts";
 export { sequenceSums } from "./sequence_sums.ts";
@@ -98,4 +107,5 @@ export {
   type Storage,
   type Tensor,
 } from "./tensor.ts";
+export { type TraceEvent, type TraceFile, traceOf } from "./trace.ts";
 export { type TokenLogProbs, tokenLogProbs, type TokenLogProbsOptions } from "./token_log_probs.ts";

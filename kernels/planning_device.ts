@@ -25,6 +25,7 @@ export function planningDevice(device: Device): Device {
     gpu: gpu as unknown as GPUDevice,
     counters: { buffers: 0, bindGroups: 0, pipelines: 0, submits: 0, readbacks: 0 },
     pipelines: new Map(),
+    recorder: null,
     submission: null,
     destroy() {},
   };

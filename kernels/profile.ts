@@ -1,8 +1,9 @@
-/** Where a program's time goes, kernel by kernel, measured with timestamp queries. */
+/** Where the time of recorded programs goes, kernel by kernel. */
 import type { Device } from "./device.ts";
 import type { Program } from "./program.ts";
+import { type RecordedLaunch, startRecording } from "./recorder.ts";
 
-/** Time of all launches of one kernel in a run. */
+/** Time of all launches of one kernel. */
 export interface KernelTime {
   /** The kernel's label. */
   readonly label: string;
@@ -10,61 +11,35 @@ export interface KernelTime {
   readonly launches: number;
   /** Their time together, in milliseconds. */
   readonly milliseconds: number;
+  /** Their floating-point operations, where the operation counts them. */
+  readonly flops: number | null;
+  /** Bytes that they read and write, if each touches all that is bound to it once. */
+  readonly bytes: number;
+}
+
+/** Sums launches by kernel, the longest first. */
+export function sumByKernel(launches: readonly RecordedLaunch[]): KernelTime[] {
+  const times = new Map<string, { -readonly [Key in keyof KernelTime]: KernelTime[Key] }>();
+  for (const { launch: { label, flops, bytes }, duration } of launches) {
+    const time = times.get(label) ?? { label, launches: 0, milliseconds: 0, flops: 0, bytes: 0 };
+    time.launches++;
+    time.milliseconds += duration;
+    time.flops = time.flops === null || flops === null ? null : time.flops + flops;
+    time.bytes += bytes;
+    times.set(label, time);
+  }
+  return [...times.values()].sort((a, b) => b.milliseconds - a.milliseconds);
 }
 
 /**
- * Runs every launch of a program in a pass of its own and sums the times by kernel, longest first.
+ * Runs a program once and sums the times of its launches by kernel, longest first.
  *
- * The program's inputs must have been sent by an earlier run. Passes of their own cost time too, so the sum exceeds a
- * normal run's.
+ * Every launch runs in a pass of its own, which costs time too: the sum exceeds that of a normal run.
  *
  * @throws If the device was requested without `timestamp-query`.
  */
 export async function profile(device: Device, program: Program): Promise<KernelTime[]> {
-  const { gpu } = device;
-  if (!gpu.features.has("timestamp-query")) {
-    throw new Error(`profile: "${device.description}" was opened without the feature timestamp-query`);
-  }
-  const count = program.launches.length;
-  const times = new Map<string, { launches: number; milliseconds: number }>();
-  // A query set holds at most 4096 timestamps, two a launch.
-  for (let start = 0; start < count; start += 2048) {
-    const launches = program.launches.slice(start, start + 2048);
-    const stamps = await timeLaunches(gpu, launches);
-    launches.forEach(({ label }, i) => {
-      const entry = times.get(label) ?? { launches: 0, milliseconds: 0 };
-      entry.launches++;
-      entry.milliseconds += Number(stamps[2 * i + 1]! - stamps[2 * i]!) / 1e6;
-      times.set(label, entry);
-    });
-  }
-  return [...times].map(([label, time]) => ({ label, ...time })).sort((a, b) =>
-    b.milliseconds - a.milliseconds
-  );
-}
-
-async function timeLaunches(gpu: GPUDevice, launches: Program["launches"]): Promise<BigUint64Array> {
-  const bytes = launches.length * 16;
-  const querySet = gpu.createQuerySet({ type: "timestamp", count: launches.length * 2 });
-  const resolved = gpu.createBuffer({
-    size: bytes,
-    usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
-  });
-  const staging = gpu.createBuffer({ size: bytes, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
-  const encoder = gpu.createCommandEncoder();
-  launches.forEach(({ pipeline, bindGroup, workgroups: [x, y, z] }, i) => {
-    const timestampWrites = { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 };
-    const pass = encoder.beginComputePass({ timestampWrites });
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(0, bindGroup);
-    pass.dispatchWorkgroups(x, y, z);
-    pass.end();
-  });
-  encoder.resolveQuerySet(querySet, 0, launches.length * 2, resolved, 0);
-  encoder.copyBufferToBuffer(resolved, 0, staging, 0, bytes);
-  gpu.queue.submit([encoder.finish()]);
-  await staging.mapAsync(GPUMapMode.READ);
-  const stamps = new BigUint64Array(staging.getMappedRange().slice(0));
-  for (const resource of [querySet, resolved, staging]) resource.destroy();
-  return stamps;
+  const recording = startRecording(device);
+  program.run();
+  return sumByKernel((await recording.stop()).launches);
 }

@@ -52,6 +52,10 @@ export interface Launch {
   readonly bindGroup: GPUBindGroup;
   /** Workgroups along x, y and z. */
   readonly workgroups: readonly [number, number, number];
+  /** Floating-point operations, where the operation counts them. */
+  readonly flops: number | null;
+  /** Bytes read and written if all that is bound is touched once, or what the operation says. */
+  readonly bytes: number;
 }
 
 /** WebGPU's default alignment of buffer bindings in bytes, valid on every device. */
@@ -155,34 +159,38 @@ function build(
   };
   const launches = graph.dispatches.map((launch) => buildLaunch(device, { launch, locate, uniforms }));
   const readback = createReadback(device, graph, locate);
-  const passDescriptor = { label: "program" };
-  return {
+  const program: Program = {
     memory,
     dispatches: launches.length,
     launches,
     inputs: inputs.views,
     run() {
       const { encode, submitted, pending } = readback.start();
+      const { recorder } = device;
       encodeCommands(device, (encoder) => {
         if (inputs.bytes.byteLength > 0) device.gpu.queue.writeBuffer(inputs.buffer, 0, inputs.bytes);
-        const pass = encoder.beginComputePass(passDescriptor);
-        encodeLaunches(pass, launches);
-        pass.end();
+        if (recorder === null) encodeLaunches(encoder, launches);
+        else recorder.encode(program, encoder);
         encode(encoder);
         return submitted;
       }, { user: inputs.buffer });
-      return pending;
+      return recorder === null ? pending : { read: () => recorder.wait(() => pending.read()) };
     },
   };
+  return program;
 }
 
-function encodeLaunches(pass: GPUComputePassEncoder, launches: readonly Launch[]): void {
+const passDescriptor = { label: "program" };
+
+function encodeLaunches(encoder: GPUCommandEncoder, launches: readonly Launch[]): void {
+  const pass = encoder.beginComputePass(passDescriptor);
   let current: GPUComputePipeline | undefined;
   for (const { pipeline, bindGroup, workgroups: [x, y, z] } of launches) {
     if (pipeline !== current) pass.setPipeline(current = pipeline);
     pass.setBindGroup(0, bindGroup);
     pass.dispatchWorkgroups(x, y, z);
   }
+  pass.end();
 }
 
 function buildLaunch(
@@ -211,7 +219,16 @@ function buildLaunch(
     pipeline,
     bindGroup: device.gpu.createBindGroup({ label: kernel.label, layout, entries }),
     workgroups: [x, y, z],
+    flops: launch.work?.flops ?? null,
+    bytes: launch.work?.bytes ?? boundBytes(launch),
   };
+}
+
+function boundBytes({ bindings }: Dispatch): number {
+  return bindings.reduce(
+    (sum, [tensor, access]) => sum + bytesOf(tensor) * (access === "update" ? 2 : 1),
+    0,
+  );
 }
 
 const pipelineKey = ({ code, constants = {} }: Kernel) => `${code}\n${JSON.stringify(constants)}`;

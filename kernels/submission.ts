@@ -45,7 +45,7 @@ export function encodeCommands(
   const submission = device.submission ?? emptySubmission();
   if (submission.users.has(user)) submit(device, submission);
   submission.encoder ??= device.gpu.createCommandEncoder();
-  const followUp = encode(submission.encoder);
+  const followUp = timed(device, { name: "encode", work: () => encode(submission.encoder!) });
   if (followUp !== undefined) submission.followUps.push(followUp);
   if (user !== undefined) submission.users.add(user);
   if (submission !== device.submission) submit(device, submission);
@@ -53,9 +53,15 @@ export function encodeCommands(
 
 function submit(device: Device, submission: Submission): void {
   if (submission.encoder === null) return;
-  device.gpu.queue.submit([submission.encoder.finish()]);
+  const commands = submission.encoder;
+  timed(device, { name: "submit", work: () => device.gpu.queue.submit([commands.finish()]) });
   device.counters.submits++;
   submission.encoder = null;
   submission.users.clear();
   for (const followUp of submission.followUps.splice(0)) followUp();
+}
+
+/** Does something of the host, and notes its time if the device is being recorded. */
+function timed<T>({ recorder }: Device, { name, work }: { name: string; work: () => T }): T {
+  return recorder === null ? work() : recorder.time(name, work);
 }

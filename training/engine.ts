@@ -154,7 +154,10 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
     },
     memory,
     programs,
-    pack: (groups, shape) => packGroups(groups, { shape, ...packing.pack }),
+    pack(groups, shape) {
+      const pack = () => packGroups(groups, { shape, ...packing.pack });
+      return device.recorder === null ? pack() : device.recorder.time("pack", pack);
+    },
     weights: (name) => policyWeights(name, { sets, lora }),
     copyPolicyToReference() {
       if (lora !== undefined) {

@@ -82,5 +82,6 @@ export {
   type RunNames,
   type RunSources,
 } from "./sources.ts";
+export type { ProgramKernelTime, StepProfile } from "./step_profile.ts";
 export { learningRateAt, type ScheduleName, type ScheduleOptions } from "./schedule.ts";
 export { type CompletionScore, type ScoreOptions, scoreRecords } from "./scorer.ts";

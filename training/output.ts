@@ -20,6 +20,8 @@ export interface OutputDirectory {
   readonly report: string;
   /** The configuration as resolved. */
   readonly config: string;
+  /** The trace of a profiled step. */
+  readonly trace: string;
 }
 
 /** Names the files of a run. */
@@ -32,6 +34,7 @@ export function outputDirectory(path: string): OutputDirectory {
     metrics: `${path}/metrics.jsonl`,
     report: `${path}/report.html`,
     config: `${path}/config.yaml`,
+    trace: `${path}/trace.json`,
   };
 }
 
@@ -76,8 +79,8 @@ export async function claimDirectory(
   await checkDirectory(path, { mode });
   const directory = outputDirectory(path);
   if (mode === "overwrite") {
-    for (const name of ["checkpoints", "model", "adapter", "metrics.jsonl", "report.html", "config.yaml"]) {
-      await Deno.remove(`${path}/${name}`, { recursive: true }).catch(() => {});
+    for (const file of Object.values(directory)) {
+      if (file !== path) await Deno.remove(file, { recursive: true }).catch(() => {});
     }
   }
   const probe = `${path}/.writable`;

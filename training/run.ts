@@ -23,6 +23,7 @@ import { openMetrics, type OutputDirectory } from "./output.ts";
 import { loadWeights, type PreparedRun } from "./prepare.ts";
 import { isRounded } from "./reference_settings.ts";
 import { createSampler, type Sample } from "./samples.ts";
+import { createStepProfiler, type StepProfile } from "./step_profile.ts";
 
 /** What a run tells while it goes on. */
 export type RunEvent =
@@ -30,6 +31,8 @@ export type RunEvent =
   | { readonly type: "start"; readonly step: number; readonly rows: readonly Metrics[] }
   /** A step is done. */
   | { readonly type: "step"; readonly row: Metrics; readonly rows: readonly Metrics[] }
+  /** The step that was to be profiled is done; its trace was written. */
+  | { readonly type: "profile"; readonly profile: StepProfile; readonly path: string }
   /** A checkpoint was written. */
   | { readonly type: "checkpoint"; readonly path: string }
   /** The run stopped as asked; a checkpoint of this step was written. */
@@ -45,6 +48,8 @@ export interface RunOptions {
   readonly resume: boolean;
   /** The configuration as text, for the directory. */
   readonly configText: string;
+  /** Profile one step, once the run is warm, and write its trace. */
+  readonly profile?: boolean;
   /** Asked after every step; once it says yes, the run saves a checkpoint and stops. */
   readonly stop?: () => boolean;
 }
@@ -53,10 +58,10 @@ export interface RunOptions {
  * Carries out a prepared run, yielding what happens.
  *
  * Metrics go to `metrics.jsonl`, the state to `checkpoints/`, the trained policy to `model/` in Hugging Face layout,
- * an adapter to `adapter/` in PEFT's.
+ * an adapter to `adapter/` in PEFT's, the trace of a profiled step to `trace.json`.
  *
- * @throws If training must stop (see `trainSteps`), or a resumed run is not the one that was interrupted. What was
- * written until then stays.
+ * @throws If training must stop (see `trainSteps`), a resumed run is not the one that was interrupted, or there is nothing
+ * to profile. What was written until then stays.
  */
 export async function* runTraining(run: PreparedRun, options: RunOptions): AsyncGenerator<RunEvent> {
   const { engine, config } = run;
@@ -79,6 +84,9 @@ export async function* runTraining(run: PreparedRun, options: RunOptions): Async
       Object.assign(state, header.state);
     }
   }
+  const profiler = options.profile
+    ? createStepProfiler(engine, { start: state.step, steps: training.steps })
+    : null;
   await writeFileAtomic(output.config, options.configText);
   const metrics = await openMetrics(output.metrics, { step: state.step });
   try {
@@ -99,8 +107,10 @@ export async function* runTraining(run: PreparedRun, options: RunOptions): Async
       if (stoppedAt === Infinity && options.stop?.()) stoppedAt = step;
       return step === stoppedAt;
     };
+    const profiles = (step: number) => profiler?.pausesAfter(step) ?? false;
     // The row of a step after which the loop pauses waits for what that adds.
     let held: Metrics | undefined;
+    profiler?.startAfter(state.step);
     const steps = trainSteps(engine, {
       ...training,
       loss: run.loss,
@@ -115,12 +125,12 @@ export async function* runTraining(run: PreparedRun, options: RunOptions): Async
       initialEvery: training.initialEvery ?? 0,
       sameStart: run.hasReference && config.reference?.path === null && !isRounded(config.reference),
       state,
-      pauseAfter: (step) => stops(step) || evaluates(step) || saves(step),
+      pauseAfter: (step) => stops(step) || evaluates(step) || saves(step) || profiles(step),
     });
     for await (const event of steps) {
       if (event.type === "metrics") {
         const step = event.row.step!;
-        if (step === stoppedAt || evaluates(step) || saves(step)) held = event.row;
+        if (step === stoppedAt || evaluates(step) || saves(step) || profiles(step)) held = event.row;
         else if (logs(step)) {
           metrics.append(event.row);
           yield { type: "step", row: event.row, rows: metrics.rows };
@@ -128,22 +138,29 @@ export async function* runTraining(run: PreparedRun, options: RunOptions): Async
         continue;
       }
       const { step } = state;
+      const profile = await profiler?.finishAfter(step);
+      if (profile) {
+        await writeFileAtomic(output.trace, JSON.stringify(profile.trace));
+        yield { type: "profile", profile, path: output.trace };
+      }
       const row = { ...held!, ...(evaluates(step) ? await evaluateRun(run) : {}) };
       if (logs(step)) {
         metrics.append(row);
         yield { type: "step", row, rows: metrics.rows };
       }
-      if (step !== stoppedAt && !saves(step)) continue;
-      await saveCheckpoint(engine, output.checkpoints, {
-        state,
-        identity,
-        keep: config.output.keepCheckpoints,
-      });
-      yield { type: "checkpoint", path: output.checkpoints };
+      if (step === stoppedAt || saves(step)) {
+        await saveCheckpoint(engine, output.checkpoints, {
+          state,
+          identity,
+          keep: config.output.keepCheckpoints,
+        });
+        yield { type: "checkpoint", path: output.checkpoints };
+      }
       if (step === stoppedAt && step < training.steps) {
         yield { type: "stopped", step, rows: metrics.rows };
         return;
       }
+      profiler?.startAfter(step);
     }
     const after = await sampler.draw();
     await writePolicy(run, output);

@@ -1,13 +1,5 @@
 /** A case as files that programs in other languages read. */
-import {
-  beta,
-  casePairs,
-  caseTensors,
-  completionTokens,
-  optimizer,
-  promptTokens,
-  type StepCase,
-} from "../cases.ts";
+import { beta, casePairs, caseTensors, optimizer, type StepCase } from "../cases.ts";
 
 /** `case.json`: everything about a case but the weights. */
 export interface CaseFile {
@@ -31,7 +23,7 @@ export interface CaseFile {
 
 /** Writes `case.json`, `policy.bin` and `reference.bin`. */
 export async function writeCase(directory: string, stepCase: StepCase): Promise<void> {
-  const { config, pairs, learningRate } = stepCase;
+  const { config, pairs, learningRate, promptTokens, completionTokens } = stepCase;
   const examples = casePairs(stepCase);
   const sequences = [0, 1].flatMap((side) =>
     examples.map(({ prompt, completions }) => [...Array.from(prompt), ...Array.from(completions[side]!)])

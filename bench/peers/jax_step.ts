@@ -5,10 +5,10 @@
  *
  * DIRECTORY is what `case_files.ts` wrote, MODULE the path of the installed package.
  */
-import { splitLines } from "./lines.ts";
 import type { CaseFile } from "./case_files.ts";
 import { createConstants, createModel } from "./jax_model.ts";
 import type { Jax, JaxTree } from "./jax_types.ts";
+import { serve } from "./serve.ts";
 
 if (import.meta.main) {
   const [directory, backend, module] = Deno.args as [string, string, string];
@@ -17,16 +17,13 @@ if (import.meta.main) {
   if (!(await jax.init(backend)).includes(backend)) throw new Error(`jax-js has no backend ${backend} here`);
   jax.defaultDevice(backend);
   const step = await prepare(jax, directory);
-  const answer = (values: unknown) => console.log(JSON.stringify(values));
-  answer({ name: `jax-js ${backend}` });
-  for await (
-    const line of Deno.stdin.readable.pipeThrough(new TextDecoderStream()).pipeThrough(splitLines())
-  ) {
-    const start = performance.now();
-    const losses: number[] = [];
-    for (let i = 0; i < Number(line); i++) losses.push(await step());
-    answer({ milliseconds: (performance.now() - start) / losses.length, losses });
-  }
+  await serve(`jax-js ${backend}`, {
+    async repeat(count) {
+      const losses: number[] = [];
+      for (let i = 0; i < count; i++) losses.push(await step());
+      return losses;
+    },
+  });
   Deno.exit();
 }
 

@@ -1,4 +1,4 @@
-/** A peer in a process of its own, which takes steps on request and otherwise sleeps. */
+/** A peer in a process of its own, which works on request and otherwise sleeps. */
 import { splitLines } from "./lines.ts";
 
 /** A peer that is ready. */
@@ -7,8 +7,8 @@ export interface Peer {
   readonly name: string;
   /** What else it said of itself. */
   readonly remark: string | null;
-  /** Takes `count` steps. */
-  steps(count: number): Promise<{ milliseconds: number; losses: number[] }>;
+  /** Does its work `count` times; `values` show that it was the right work. `memory` is its peak on the device, in bytes. */
+  repeat(count: number): Promise<{ milliseconds: number; values: number[]; memory?: number | null }>;
   /** Ends the process. */
   stop(): Promise<void>;
 }
@@ -19,6 +19,8 @@ export interface PeerCommand {
   readonly command: readonly [string, ...string[]];
   /** Variables beside those of this process. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Where it runs, if not here. */
+  readonly directory?: string;
 }
 
 /**
@@ -27,7 +29,7 @@ export interface PeerCommand {
  * @throws If it ends before it is ready, with the error that it wrote.
  */
 export async function startPeer(
-  { command: [command, ...args], environment: own = {} }: PeerCommand,
+  { command: [command, ...args], environment: own = {}, directory }: PeerCommand,
 ): Promise<Peer> {
   const environment = { ...Deno.env.toObject(), NO_COLOR: "1", ...own };
   // Ours sets this for Mesa's CPU driver; who runs a peer hasn't.
@@ -36,6 +38,7 @@ export async function startPeer(
     args,
     env: environment,
     clearEnv: true,
+    ...(directory === undefined ? {} : { cwd: directory }),
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -53,7 +56,7 @@ export async function startPeer(
   return {
     name,
     remark,
-    async steps(count) {
+    async repeat(count) {
       await requests.write(new TextEncoder().encode(`${count}\n`));
       return await read();
     },

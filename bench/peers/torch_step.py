@@ -1,10 +1,10 @@
-"""DPO steps in eager PyTorch on the CPU, driven by lines on standard input.
+"""DPO steps in eager PyTorch, float32, driven by lines on standard input.
 
-    python3 torch_step.py DIRECTORY completion|all
+    python3 torch_step.py DIRECTORY completion|all cpu|cuda
 
 DIRECTORY is what case_files.ts wrote. "completion" takes logits of the positions that predict a completion token only,
 "all" of every position, as most trainers do. Each input line is a number of steps; each answer is one line of JSON with
-the milliseconds a step and the losses.
+the milliseconds a step, the losses, and on CUDA the peak of allocated memory in bytes.
 """
 
 import json
@@ -15,7 +15,9 @@ import time
 import torch
 import torch.nn.functional as F
 
-directory, positions = sys.argv[1:]
+directory, positions, device = sys.argv[1:]
+torch.backends.cuda.matmul.allow_tf32 = False
+torch.backends.cudnn.allow_tf32 = False
 
 with open(f"{directory}/case.json") as file:
     case = json.load(file)
@@ -28,20 +30,20 @@ def load(name):
     data = torch.frombuffer(bytearray(open(f"{directory}/{name}.bin", "rb").read()), dtype=torch.float32)
     sizes = [math.prod(tensor["shape"]) for tensor in tensors]
     parts = data.split(sizes)
-    return {tensor["name"]: part.clone().view(tensor["shape"]) for tensor, part in zip(tensors, parts)}
+    return {tensor["name"]: part.clone().view(tensor["shape"]).to(device) for tensor, part in zip(tensors, parts)}
 
 
 # All chosen sequences, then all rejected ones.
-tokens = torch.tensor(case["tokens"]).view(2 * pairs, length)
+tokens = torch.tensor(case["tokens"], device=device).view(2 * pairs, length)
 positions_of = torch.arange(length, dtype=torch.float64)
 frequencies = model["ropeTheta"] ** (-torch.arange(0, head_size, 2, dtype=torch.float64) / head_size)
 angles = positions_of[:, None] * frequencies
-cosines, sines = angles.cos().float(), angles.sin().float()
-future = torch.ones(length, length, dtype=torch.bool).triu(1)
+cosines, sines = angles.cos().float().to(device), angles.sin().float().to(device)
+future = torch.ones(length, length, dtype=torch.bool, device=device).triu(1)
 
 
 def norm(x, weight):
-    return weight * x * torch.rsqrt(x.square().mean(-1, keepdim=True) + model["rmsNormEpsilon"])
+    return weight * x * torch.rsqrt(x.square().mean(-1, keepdim=True) + model["normEpsilon"])
 
 
 def rotate(x):  # [sequences, heads, length, head size]
@@ -57,18 +59,19 @@ def sequence_log_probs(weights):
     x = F.embedding(tokens, weights["model.embed_tokens.weight"])
     for n in range(model["layers"]):
         layer = lambda name: weights[f"model.layers.{n}.{name}.weight"]
+        linear = lambda x, name: F.linear(x, layer(name), weights.get(f"model.layers.{n}.{name}.bias"))
         normed = norm(x, layer("input_layernorm"))
-        q = rotate(split(F.linear(normed, layer("self_attn.q_proj")), heads))
-        k = rotate(split(F.linear(normed, layer("self_attn.k_proj")), kv_heads))
-        v = split(F.linear(normed, layer("self_attn.v_proj")), kv_heads)
+        q = rotate(split(linear(normed, "self_attn.q_proj"), heads))
+        k = rotate(split(linear(normed, "self_attn.k_proj"), kv_heads))
+        v = split(linear(normed, "self_attn.v_proj"), kv_heads)
         if kv_heads < heads:
             k, v = (t.repeat_interleave(heads // kv_heads, dim=1) for t in (k, v))
         scores = (q @ k.transpose(-1, -2) / math.sqrt(head_size)).masked_fill(future, -math.inf)
         attended = (scores.softmax(-1) @ v).transpose(1, 2).reshape(len(tokens), length, -1)
-        x = x + F.linear(attended, layer("self_attn.o_proj"))
+        x = x + linear(attended, "self_attn.o_proj")
         normed = norm(x, layer("post_attention_layernorm"))
-        fed = F.silu(F.linear(normed, layer("mlp.gate_proj"))) * F.linear(normed, layer("mlp.up_proj"))
-        x = x + F.linear(fed, layer("mlp.down_proj"))
+        fed = F.silu(linear(normed, "mlp.gate_proj")) * linear(normed, "mlp.up_proj")
+        x = x + linear(fed, "mlp.down_proj")
     predicting = slice(prompt - 1, length - 1)
     if positions == "completion":
         x = x[:, predicting]
@@ -107,11 +110,12 @@ def answer(**values):
 
 
 def matmul_gflops(size=1024, repeats=5):
-    a = torch.rand(size, size)
-    a @ a
+    a = torch.rand(size, size, device=device)
+    (a @ a)[0, 0].item()
     start = time.perf_counter()
     for _ in range(repeats):
-        a @ a
+        product = a @ a
+    product[0, 0].item()  # waits for the device
     return 2 * size**3 * repeats / (time.perf_counter() - start) / 1e9
 
 
@@ -121,4 +125,6 @@ for line in sys.stdin:
     count = int(line)
     start = time.perf_counter()
     losses = [step() for _ in range(count)]
-    answer(milliseconds=(time.perf_counter() - start) / count * 1000, losses=losses)
+    milliseconds = (time.perf_counter() - start) / count * 1000
+    memory = torch.cuda.max_memory_allocated() if device == "cuda" else None
+    answer(milliseconds=milliseconds, values=losses, memory=memory)

@@ -38,6 +38,6 @@ Deno.test("profile says which feature it needs", async () => {
   await assertRejects(
     async () => await profile({ ...device, gpu }, await program()),
     Error,
-    `profile: "${device.description}" was opened without the feature timestamp-query`,
+    `but "${device.description}" was opened without the feature timestamp-query`,
   );
 });

@@ -15,6 +15,7 @@ import { claimDirectory, type OutputDirectory, readMetrics } from "../../trainin
 import { type PreparedRun, type PrepareOptions, prepareRun } from "../../training/prepare.ts";
 import { isRounded } from "../../training/reference_settings.ts";
 import { type RunEvent, runTraining } from "../../training/run.ts";
+import type { StepProfile } from "../../training/step_profile.ts";
 import { testDevice } from "../kernels/harness.ts";
 
 /** Files that the runs of one test read. */
@@ -146,6 +147,8 @@ export interface Finished {
   events: RunEvent["type"][];
   /** Bytes of the trained model's weights; empty if the run was stopped or wrote an adapter only. */
   weights: Uint8Array;
+  /** The profile, if one was asked for. */
+  profile: StepProfile | undefined;
 }
 
 /**
@@ -154,20 +157,28 @@ export interface Finished {
  */
 export async function carryOut(
   config: RunConfig,
-  options: PrepareOptions & { resume?: boolean; stopAfter?: number; device?: Device } = {},
+  options: PrepareOptions & {
+    resume?: boolean;
+    stopAfter?: number;
+    device?: Device;
+    profile?: boolean;
+  } = {},
 ): Promise<Finished> {
-  const { resume = false, stopAfter, device = await testDevice(), ...prepare } = options;
+  const { resume = false, stopAfter, device = await testDevice(), profile = false, ...prepare } = options;
   const run = await prepareRun(device, config, prepare);
   try {
     const output = await claimDirectory(config.output.directory, { mode: resume ? "resume" : "new" });
     const events: RunEvent["type"][] = [];
-    for await (const event of runTraining(run, { output, resume, configText: "settings of the run\n" })) {
+    const configText = "settings of the run\n";
+    let stepProfile: StepProfile | undefined;
+    for await (const event of runTraining(run, { output, resume, configText, profile })) {
       events.push(event.type);
+      if (event.type === "profile") stepProfile = event.profile;
       if (event.type === "step" && event.row.step === stopAfter) break;
     }
     const isWritten = stopAfter === undefined && config.model.lora?.merge !== false;
     const weights = isWritten ? await Deno.readFile(`${output.model}/model.safetensors`) : new Uint8Array();
-    return { output, rows: await readMetrics(output.metrics), events, weights };
+    return { output, rows: await readMetrics(output.metrics), events, weights, profile: stepProfile };
   } finally {
     run.model.directory.close();
   }
