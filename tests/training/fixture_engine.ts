@@ -49,6 +49,7 @@ export async function fixtureEngine(
     weightDecay?: number;
     groups?: (expected: Expectation) => PackedGroup[];
     seeded?: boolean;
+    accumulate?: number;
   },
 ): Promise<
   FixtureEngine & { shape: ReturnType<typeof measureGroups>; batch: PackedBatch }
@@ -90,6 +91,7 @@ export async function fixtureEngine(
     mismatchedShapes: [mismatchedShape],
     maxLength: 64,
     seeded: options.seeded ?? false,
+    accumulate: options.accumulate ?? 1,
   });
   const reset = async () => {
     const files = { policy: "model.safetensors", reference: "reference.safetensors" } as const;
