@@ -115,7 +115,7 @@ export interface AttentionKernels {
 }
 
 /** Heads of an attention layer. */
-export type HeadShape = Omit<TiledAttention, "fragment">;
+export type HeadShape = Omit<TiledAttention, "fragment" | "compact">;
 
 /** Registers for every lane on adapters where memory is dear, tiles in workgroup memory elsewhere. */
 function chooseKernels(device: Device, shape: HeadShape): AttentionKernels {
@@ -150,15 +150,14 @@ const tiledKernels = remember((variant: TiledAttention): AttentionKernels => ({
  */
 export function tiledAttention(device: Device, shape: HeadShape): AttentionKernels {
   const limit = device.gpu.limits.maxComputeWorkgroupStorageSize;
-  for (const fragment of [4, 2, 1] as const) {
-    const variant = { ...shape, fragment };
+  const smallest = { ...shape, fragment: 1, compact: true } as const;
+  const larger = ([4, 2, 1] as const).map((fragment) => ({ ...shape, fragment }));
+  for (const variant of [...larger, smallest]) {
     if (tiledAttentionWorkgroupBytes(variant) > limit) continue;
     return tiledKernels(variant);
   }
   throw new RangeError(
-    `attention: heads of ${shape.headSize} need ${
-      tiledAttentionWorkgroupBytes({ ...shape, fragment: 1 })
-    } bytes of ` +
+    `attention: heads of ${shape.headSize} need ${tiledAttentionWorkgroupBytes(smallest)} bytes of ` +
       `workgroup memory; "${device.description}" has ${limit}`,
   );
 }

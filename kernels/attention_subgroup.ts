@@ -2,8 +2,10 @@
  * WGSL of causal attention for adapters whose memory loads are dear: one subgroup a workgroup, no workgroup memory.
  *
  * Every lane owns one query row (or key row, for the keys' and values' gradients) and keeps it in registers. A block of
- * as many rows of the other side is loaded once, one row a lane, and handed round with shuffles from constant lanes.
- * Bindings and results are those of the tiled kernels.
+ * rows of the other side is loaded once and handed round with shuffles from constant lanes: one row a lane where heads are
+ * small; of larger heads fewer rows, each divided among several lanes, since the text of a block is written out and grows
+ * with rows × head size, and so do registers and the time to compile it. Bindings and results are those of the tiled
+ * kernels.
  */
 import { gapWgsl } from "./attention_gap.ts";
 
@@ -21,11 +23,24 @@ export interface SubgroupAttention {
   readonly preamble: string;
 }
 
+/** Vectors of four that the text of a block goes through at most. */
+const BLOCK_VECTORS = 32;
+
+/** Rows of a block, and how many vec4s of one a lane holds. */
+function blockOf({ headSize, lanes }: SubgroupAttention): { rows: number; held: number } {
+  const vectors = headSize / 4;
+  let rows = lanes;
+  while (rows % 2 === 0 && rows * vectors > BLOCK_VECTORS && vectors % (lanes / rows * 2) === 0) rows /= 2;
+  return { rows, held: vectors * rows / lanes };
+}
+
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 const join = (parts: readonly string[], separator = "\n") => parts.join(separator);
 
 /** Declarations that the kernels share; a span says which keys a row sees, as in the tiled kernels. */
-function header({ preamble, lanes }: SubgroupAttention, bindings: readonly string[]): string {
+function header(shape: SubgroupAttention, bindings: readonly string[]): string {
+  const { preamble, lanes } = shape;
+  const { rows, held } = blockOf(shape);
   return `${preamble}
 struct Sizes { rows: u32, scale: f32 }
 ${join(bindings.map((binding, i) => `@group(0) @binding(${i}) ${binding};`))}
@@ -35,16 +50,33 @@ fn visible(query: u32, key: u32, span: vec4u) -> bool {
 }
 ${gapWgsl}
 @compute @workgroup_size(${lanes})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {`;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let block_row = lane % ${rows}u; // of which this lane holds the vectors from \`share\` on
+  let share = lane / ${rows}u * ${held}u;`;
 }
 
-/** A row of a head in registers `name`_0, `name`_1, …; rows beyond the end repeat the last one and are masked later. */
-function loadRow(shape: SubgroupAttention, { name, from, row, part }: {
+interface Row {
   name: string;
   from: "qkv" | "output_gradient";
   row: string;
   part: "query" | "key" | "value";
-}): string {
+}
+
+/** A row of a head in registers `name`_0, `name`_1, …; rows beyond the end repeat the last one and are masked later. */
+function loadRow(shape: SubgroupAttention, row: Row): string {
+  return load(shape, { ...row, count: shape.headSize / 4, start: "" });
+}
+
+/** A lane's share of the block of rows that begins at row `row`. */
+function loadBlock(shape: SubgroupAttention, block: Row): string {
+  const { held } = blockOf(shape);
+  return load(shape, { ...block, row: `${block.row} + block_row`, count: held, start: " + share" });
+}
+
+function load(
+  shape: SubgroupAttention,
+  { name, from, row, part, count, start }: Row & { count: number; start: string },
+): string {
   const vectors = shape.headSize / 4;
   const width = from === "qkv" ? (shape.heads + 2 * shape.keyValueHeads) * vectors : shape.heads * vectors;
   const head = {
@@ -52,8 +84,8 @@ function loadRow(shape: SubgroupAttention, { name, from, row, part }: {
     key: `(${shape.heads}u + kv_head)`,
     value: `(${shape.heads + shape.keyValueHeads}u + kv_head)`,
   }[part];
-  const at = `let at_${name} = min(${row}, sizes.rows - 1u) * ${width}u + ${head} * ${vectors}u;`;
-  return join([at, ...range(vectors).map((v) => `let ${name}_${v} = ${from}[at_${name} + ${v}u];`)], " ");
+  const at = `let at_${name} = min(${row}, sizes.rows - 1u) * ${width}u + ${head} * ${vectors}u${start};`;
+  return join([at, ...range(count).map((v) => `let ${name}_${v} = ${from}[at_${name} + ${v}u];`)], " ");
 }
 
 function storeRow(shape: SubgroupAttention, { name, to, row, part, factor = "" }: {
@@ -84,25 +116,35 @@ const zeros = ({ headSize }: SubgroupAttention, name: string) =>
 
 const fromLane = (name: string, lane: number) => `subgroupShuffle(${name}, ${lane}u)`;
 
-/** own row · row of another lane. */
-const dotWith = (
-  { headSize }: SubgroupAttention,
-  own: string,
-  { other, lane }: { other: string; lane: number },
-) => join(range(headSize / 4).map((v) => `dot(${own}_${v}, ${fromLane(`${other}_${v}`, lane)})`), " + ");
+/** Vector `v` of row `j` of the block `name`. */
+function ofBlock(shape: SubgroupAttention, name: string, { v, j }: { v: number; j: number }): string {
+  const { rows, held } = blockOf(shape);
+  return fromLane(`${name}_${v % held}`, Math.floor(v / held) * rows + j);
+}
 
-/** sum += weight · row of another lane. */
+/** own row · row `j` of the block `other`. */
+const dotWith = (shape: SubgroupAttention, own: string, { other, j }: { other: string; j: number }) =>
+  join(
+    range(shape.headSize / 4).map((v) => `dot(${own}_${v}, ${ofBlock(shape, other, { v, j })})`),
+    " + ",
+  );
+
+/** sum += weight · row `j` of a block. */
 const addScaled = (
-  { headSize }: SubgroupAttention,
+  shape: SubgroupAttention,
   sum: string,
-  { weight, row, lane }: { weight: string; row: string; lane: number },
+  { weight, row, j }: { weight: string; row: string; j: number },
 ) =>
-  join(range(headSize / 4).map((v) => `${sum}_${v} += ${weight} * ${fromLane(`${row}_${v}`, lane)};`), " ");
+  join(
+    range(shape.headSize / 4).map((v) => `${sum}_${v} += ${weight} * ${ofBlock(shape, row, { v, j })};`),
+    " ",
+  );
 
 /** Attention forward. Bindings: qkv, spans, output, log-sum-exp. Workgroups: blocks of queries × heads. */
 export function subgroupForwardWgsl(shape: SubgroupAttention): string {
   const { lanes, heads, keyValueHeads, headSize } = shape;
-  const keys = range(lanes);
+  const size = blockOf(shape).rows;
+  const keys = range(size);
   return `${
     header(shape, [
       "var<storage, read> qkv: array<vec4f>",
@@ -121,13 +163,13 @@ export function subgroupForwardWgsl(shape: SubgroupAttention): string {
   var peak = -1e30;
   var total = 0.0;
   let gap = gap_of(q0, ${lanes}u);
-  for (var k0 = spans[q0].x / ${lanes}u * ${lanes}u; k0 < min(sizes.rows, q0 + ${lanes}u); k0 = next_block(k0 + ${lanes}u, ${lanes}u, gap)) {
-    ${loadRow(shape, { name: "k", from: "qkv", row: "k0 + lane", part: "key" })}
-    ${loadRow(shape, { name: "v", from: "qkv", row: "k0 + lane", part: "value" })}
+  for (var k0 = spans[q0].x / ${size}u * ${size}u; k0 < min(sizes.rows, q0 + ${lanes}u); k0 = next_block(k0 + ${size}u, ${size}u, gap)) {
+    ${loadBlock(shape, { name: "k", from: "qkv", row: "k0", part: "key" })}
+    ${loadBlock(shape, { name: "v", from: "qkv", row: "k0", part: "value" })}
 ${
     join(keys.map((j) =>
       `    let s${j} = select(-1e30, sizes.scale * (${
-        dotWith(shape, "q", { other: "k", lane: j })
+        dotWith(shape, "q", { other: "k", j })
       }), visible(row, k0 + ${j}u, span));`
     ))
   }
@@ -139,7 +181,7 @@ ${
 ${
     join(keys.map((j) =>
       `    { let w = select(0.0, exp(s${j} - peak), s${j} > -1e29); total += w; ${
-        addScaled(shape, "out", { weight: "w", row: "v", lane: j })
+        addScaled(shape, "out", { weight: "w", row: "v", j })
       } }`
     ))
   }
@@ -162,6 +204,7 @@ const backwardBindings = [
 /** The queries' gradient. Bindings: qkv, output gradient, spans, log-sum-exp, delta, qkv gradient. Workgroups: blocks of queries × heads. */
 export function subgroupQueryGradientWgsl(shape: SubgroupAttention): string {
   const { lanes, heads, keyValueHeads } = shape;
+  const size = blockOf(shape).rows;
   return `${header(shape, backwardBindings)}
   let head = group.y;
   let kv_head = head / ${heads / keyValueHeads}u;
@@ -175,16 +218,16 @@ export function subgroupQueryGradientWgsl(shape: SubgroupAttention): string {
   ${loadRow(shape, { name: "g", from: "output_gradient", row: "row", part: "query" })}
   ${zeros(shape, "dq")}
   let gap = gap_of(q0, ${lanes}u);
-  for (var k0 = spans[q0].x / ${lanes}u * ${lanes}u; k0 < min(sizes.rows, q0 + ${lanes}u); k0 = next_block(k0 + ${lanes}u, ${lanes}u, gap)) {
-    ${loadRow(shape, { name: "k", from: "qkv", row: "k0 + lane", part: "key" })}
-    ${loadRow(shape, { name: "v", from: "qkv", row: "k0 + lane", part: "value" })}
+  for (var k0 = spans[q0].x / ${size}u * ${size}u; k0 < min(sizes.rows, q0 + ${lanes}u); k0 = next_block(k0 + ${size}u, ${size}u, gap)) {
+    ${loadBlock(shape, { name: "k", from: "qkv", row: "k0", part: "key" })}
+    ${loadBlock(shape, { name: "v", from: "qkv", row: "k0", part: "value" })}
 ${
     join(
-      range(lanes).map((j) =>
-        `    { let s = sizes.scale * (${dotWith(shape, "q", { other: "k", lane: j })});
+      range(size).map((j) =>
+        `    { let s = sizes.scale * (${dotWith(shape, "q", { other: "k", j })});
       let w = select(0.0, exp(s - log_sum), visible(row, k0 + ${j}u, span));
-      let ds = sizes.scale * w * (${dotWith(shape, "g", { other: "v", lane: j })} - delta);
-      ${addScaled(shape, "dq", { weight: "ds", row: "k", lane: j })} }`
+      let ds = sizes.scale * w * (${dotWith(shape, "g", { other: "v", j })} - delta);
+      ${addScaled(shape, "dq", { weight: "ds", row: "k", j })} }`
       ),
     )
   }
@@ -197,6 +240,7 @@ ${
 /** The keys' and values' gradients. Bindings as for the queries. Workgroups: blocks of keys × key/value heads. */
 export function subgroupKeyValueGradientWgsl(shape: SubgroupAttention): string {
   const { lanes, heads, keyValueHeads } = shape;
+  const size = blockOf(shape).rows;
   return `${header(shape, backwardBindings)}
   let kv_head = group.y;
   let k0 = group.x * ${lanes}u;
@@ -208,22 +252,22 @@ export function subgroupKeyValueGradientWgsl(shape: SubgroupAttention): string {
   ${zeros(shape, "dv")}
   for (var member = 0u; member < ${heads / keyValueHeads}u; member++) {
   let head = kv_head * ${heads / keyValueHeads}u + member;
-  for (var q0 = k0; q0 < last; q0 += ${lanes}u) {
-    let known = min(q0 + lane, sizes.rows - 1u);
+  for (var q0 = k0; q0 < last; q0 += ${size}u) {
+    let known = min(q0 + block_row, sizes.rows - 1u);
     let span = spans[known];
     let log_sum = log_sums[known * ${heads}u + head];
     let delta = deltas[known * ${heads}u + head];
-    ${loadRow(shape, { name: "q", from: "qkv", row: "q0 + lane", part: "query" })}
-    ${loadRow(shape, { name: "g", from: "output_gradient", row: "q0 + lane", part: "query" })}
+    ${loadBlock(shape, { name: "q", from: "qkv", row: "q0", part: "query" })}
+    ${loadBlock(shape, { name: "g", from: "output_gradient", row: "q0", part: "query" })}
 ${
     join(
-      range(lanes).map((j) =>
-        `    { let s = sizes.scale * (${dotWith(shape, "k", { other: "q", lane: j })});
+      range(size).map((j) =>
+        `    { let s = sizes.scale * (${dotWith(shape, "k", { other: "q", j })});
       let seen = visible(q0 + ${j}u, row, ${fromLane("span", j)});
       let w = select(0.0, exp(s - ${fromLane("log_sum", j)}), seen);
-      let ds = sizes.scale * w * (${dotWith(shape, "v", { other: "g", lane: j })} - ${fromLane("delta", j)});
-      ${addScaled(shape, "dk", { weight: "ds", row: "q", lane: j })}
-      ${addScaled(shape, "dv", { weight: "w", row: "g", lane: j })} }`
+      let ds = sizes.scale * w * (${dotWith(shape, "v", { other: "g", j })} - ${fromLane("delta", j)});
+      ${addScaled(shape, "dk", { weight: "ds", row: "q", j })}
+      ${addScaled(shape, "dv", { weight: "w", row: "g", j })} }`
       ),
     )
   }

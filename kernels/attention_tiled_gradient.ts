@@ -19,12 +19,34 @@ import {
   writeSums,
 } from "./attention_tile.ts";
 
-/** Recomputes the weights of a tile and the gradient of its scores, into workgroup memory. */
+/** Where the four tiles are staged: each in an array of its own, or two at a time. */
+function tilesOf({ shape }: Layout) {
+  return shape.compact ? { names: ["left", "right"], q: "left", g: "left", k: "right", v: "right" } : {
+    names: ["queries", "output_gradients", "keys", "values"],
+    q: "queries",
+    g: "output_gradients",
+    k: "keys",
+    v: "values",
+  };
+}
+
+const barrier = "  workgroupBarrier();";
+
+/** Text for kernels that can't keep all four tiles. */
+const ifCompact = (l: Layout, parts: string[]) => l.shape.compact ? lines(parts) : "";
+
+/**
+ * Recomputes the weights of a tile and the gradient of its scores, into workgroup memory. Afterwards the output gradients
+ * and values are staged, the queries and keys too unless the kernel is compact.
+ */
 function scoreGradients(l: Layout, { keepWeights }: { keepWeights: boolean }): string {
   const all = range(l.fragment);
+  const { q, g, k, v } = tilesOf(l);
   return lines([
-    dotProducts(l, { name: "s", a: "queries", b: "keys" }),
-    dotProducts(l, { name: "g", a: "output_gradients", b: "values" }),
+    ifCompact(l, [barrier, stageQuery(l, q), stageKey(l, k), barrier]),
+    dotProducts(l, { name: "s", a: q, b: k }),
+    ifCompact(l, [barrier, stageOutputGradient(l, g), stageValue(l, v), barrier]),
+    dotProducts(l, { name: "g", a: g, b: v }),
     ...all.map((i) => {
       const stores = all.map((j) => {
         const at = `(y + ${8 * i}u) * ${l.tile + 1}u + x + ${8 * j}u`;
@@ -41,6 +63,9 @@ function scoreGradients(l: Layout, { keepWeights }: { keepWeights: boolean }): s
   ]);
 }
 
+/** Stages what `parts` say, unless the kernel is compact: then `scoreGradients` does. */
+const unlessCompact = (l: Layout, parts: string[]) => l.shape.compact ? "" : lines(parts);
+
 const backwardBindings = [
   "var<storage, read> qkv: array<vec4f>",
   "var<storage, read> output_gradient: array<vec4f>",
@@ -53,26 +78,24 @@ const backwardBindings = [
 /** The queries' gradient. Bindings: qkv, output gradient, spans, log-sum-exp, delta, qkv gradient. Workgroups: query tiles × heads. */
 export function tiledQueryGradientWgsl(shape: TiledAttention): string {
   const l = layoutOf(shape);
+  const tiles = tilesOf(l);
   return `${header(backwardBindings)}
-${staged(l, ["queries", "output_gradients", "keys", "values"])}
+${staged(l, tiles.names)}
 ${scoreTile(l, "score_gradients")}
 ${entry}
   let head = group.y;
   let kv_head = head / ${shape.heads / shape.keyValueHeads}u;
   let q0 = group.x * ${l.tile}u;
   let first = spans[q0].x / ${l.tile}u * ${l.tile}u;
-${stageQuery(l)}
-${stageOutputGradient(l)}
+${unlessCompact(l, [stageQuery(l), stageOutputGradient(l)])}
 ${ownedSums(l, "dq")}
   let gap = gap_of(q0, ${l.tile}u);
   for (var k0 = first; k0 < min(sizes.rows, q0 + ${l.tile}u); k0 = next_block(k0 + ${l.tile}u, ${l.tile}u, gap)) {
-  workgroupBarrier();
-${stageKey(l, "keys")}
-${stageValue(l, "values")}
-  workgroupBarrier();
+${unlessCompact(l, [barrier, stageKey(l, tiles.k), stageValue(l, tiles.v), barrier])}
 ${scoreGradients(l, { keepWeights: false })}
-  workgroupBarrier();
-${weightedSums(l, { name: "dq", weights: "score_gradients", tile: "keys", transposed: false })}
+${barrier}
+${ifCompact(l, [stageKey(l, tiles.k), barrier])}
+${weightedSums(l, { name: "dq", weights: "score_gradients", tile: tiles.k, transposed: false })}
   }
 ${
     writeSums(l, {
@@ -89,9 +112,10 @@ ${
 /** The keys' and values' gradients. Bindings as for the queries. Workgroups: key tiles × key/value heads. */
 export function tiledKeyValueGradientWgsl(shape: TiledAttention): string {
   const l = layoutOf(shape);
+  const tiles = tilesOf(l);
   const group = shape.heads / shape.keyValueHeads;
   return `${header(backwardBindings)}
-${staged(l, ["queries", "output_gradients", "keys", "values"])}
+${staged(l, tiles.names)}
 ${scoreTile(l, "score_gradients")}
 ${scoreTile(l, "weights")}
 ${entry}
@@ -99,21 +123,18 @@ ${entry}
   let k0 = group.x * ${l.tile}u;
   var last = 0u;
   for (var i = 0u; i < ${l.tile}u; i++) { last = max(last, spans[min(k0 + i, sizes.rows - 1u)].w); }
-${stageKey(l, "keys")}
-${stageValue(l, "values")}
+${unlessCompact(l, [stageKey(l, tiles.k), stageValue(l, tiles.v)])}
 ${ownedSums(l, "dk")}
 ${ownedSums(l, "dv")}
   for (var member = 0u; member < ${group}u; member++) {
   let head = kv_head * ${group}u + member;
   for (var q0 = k0; q0 < last; q0 += ${l.tile}u) {
-  workgroupBarrier();
-${stageQuery(l)}
-${stageOutputGradient(l)}
-  workgroupBarrier();
+${unlessCompact(l, [barrier, stageQuery(l), stageOutputGradient(l), barrier])}
 ${scoreGradients(l, { keepWeights: true })}
-  workgroupBarrier();
-${weightedSums(l, { name: "dk", weights: "score_gradients", tile: "queries", transposed: true })}
-${weightedSums(l, { name: "dv", weights: "weights", tile: "output_gradients", transposed: true })}
+${barrier}
+${weightedSums(l, { name: "dv", weights: "weights", tile: tiles.g, transposed: true })}
+${ifCompact(l, [barrier, stageQuery(l, tiles.q), barrier])}
+${weightedSums(l, { name: "dk", weights: "score_gradients", tile: tiles.q, transposed: true })}
   }
   }
 ${

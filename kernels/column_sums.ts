@@ -1,17 +1,17 @@
 /** Sums over rows: the gradients of what is shared by all rows, biases and weights of norms. */
 import columnSumsWgsl from "./column_sums.wgsl" with { type: "text" };
 import { elementsOf } from "./elements.ts";
-import { dispatch, type Graph, temporary } from "./graph.ts";
+import { dispatch, type Graph, replacesGradient, temporary } from "./graph.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Rows that one workgroup sums; where there are more, sums of blocks are summed in a second stage. */
 export const ROW_BLOCK = 64;
 
 /**
- * Adds the sums over the rows of `x` to `into`.
+ * Adds the sums over the rows of `x` to `into`, or replaces it where a gradient starts from zero.
  *
  * @param x [rows, channels].
- * @param into [channels].
+ * @param into [channels], a parameter's gradient.
  * @throws If the sizes don't match.
  */
 export function columnSums(graph: Graph, x: Tensor, into: Tensor): void {
@@ -27,18 +27,19 @@ export function columnSums(graph: Graph, x: Tensor, into: Tensor): void {
   columnSums(graph, partials, into);
 }
 
-/** Sums each block of rows: into a row of its own, or, if there is but one, adding to `into`. */
+/** Sums each block of rows: into a row of its own, or, if there is but one, into the gradient itself. */
 function sumBlocks(graph: Graph, x: Tensor, { into, block }: { into: Tensor; block: number }): void {
   const [rows = 0, channels = 0] = x.shape;
   const { header, perRow } = elementsOf(channels);
   const isLast = into.shape.length === 1;
+  const adds = isLast && !replacesGradient(graph, into);
   dispatch(graph, {
     kernel: {
       label: isLast ? "column sums" : "column sums of blocks",
       code: header + columnSumsWgsl,
-      constants: { ELEMENTS: perRow, ADD: isLast ? 1 : 0 },
+      constants: { ELEMENTS: perRow, ADD: adds ? 1 : 0 },
     },
-    bindings: [[x, "read"], [into, isLast ? "update" : "write"]],
+    bindings: [[x, "read"], [into, adds ? "update" : "write"]],
     uniforms: [rows, block],
     workgroups: [Math.ceil(perRow / 64), Math.ceil(rows / block)],
   });

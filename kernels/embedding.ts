@@ -1,7 +1,15 @@
 /** Looking up rows of a table (embedding) or of activations (gather), with gradients that need no atomics. */
 import embeddingWgsl from "./embedding.wgsl" with { type: "text" };
 import packedEmbeddingWgsl from "./embedding_bf16.wgsl" with { type: "text" };
-import { differentiate, dispatch, type Graph, needsGradient, temporary } from "./graph.ts";
+import {
+  differentiate,
+  dispatch,
+  type Graph,
+  needsGradient,
+  recordZeros,
+  replacesGradient,
+  temporary,
+} from "./graph.ts";
 import { elementGroups } from "./rows.ts";
 import sumListedRowsWgsl from "./sum_listed_rows.wgsl" with { type: "text" };
 import type { Tensor } from "./tensor.ts";
@@ -75,6 +83,8 @@ export function lookUp(
           );
         }
         const into = tensor.gradient ?? temporary(tensor.shape, "look-up gradient");
+        // Only the rows that were looked up are written below.
+        if (replacesGradient(graph, into)) recordZeros(graph, into);
         dispatch(graph, {
           kernel: {
             label: "look-up gradient",

@@ -1,6 +1,9 @@
 /** The graph: operations record their dispatches, and how gradients flow back through them; nothing runs yet. */
 import type { Device } from "./device.ts";
+import { elementsOf } from "./elements.ts";
+import { elementGroups } from "./rows.ts";
 import { type DType, sizeOf, type Storage, type Tensor } from "./tensor.ts";
+import zerosWgsl from "./zeros.wgsl" with { type: "text" };
 
 /** A compute shader: WGSL with the entry point `main`, and values for its `override` constants. */
 export interface Kernel {
@@ -57,6 +60,8 @@ export interface Graph {
   readonly tape: { readonly output: Tensor; readonly rule: GradientRule }[];
   /** Tensors that depend on a trainable parameter. */
   readonly differentiable: Set<Tensor>;
+  /** Gradients of parameters whose first contribution, still to be recorded, replaces what they hold. */
+  readonly replaced: Set<Tensor>;
 }
 
 /** An empty graph for `device`. */
@@ -68,6 +73,7 @@ export function createGraph(device: Device): Graph {
     outputs: new Map(),
     tape: [],
     differentiable: new Set(),
+    replaced: new Set(),
   };
 }
 
@@ -123,14 +129,33 @@ export function differentiate(
 }
 
 /**
+ * Whether the contribution to a parameter's gradient that is about to be recorded has to replace what the gradient holds:
+ * the first of a pass that starts from zero. Otherwise it has to be added. Asking counts as recording it.
+ *
+ * @param gradient A parameter's `gradient`.
+ */
+export function replacesGradient(graph: Graph, gradient: Tensor): boolean {
+  return graph.replaced.delete(gradient);
+}
+
+/**
  * Records the backward pass: walks the tape from the last operation to the first.
  *
- * Gradients of parameters are added to their `gradient` tensors, so several runs accumulate.
+ * Gradients of parameters are added to their `gradient` tensors, so several runs accumulate, but for those in
+ * `replacing`: they start from zero, without being cleared before.
  *
  * @param seeds The gradient of the result with respect to some tensors of the graph.
+ * @param options.replacing Gradients of parameters that hold this pass alone after it; zero where nothing reaches them.
  */
-export function backward(graph: Graph, seeds: Gradients): void {
+export function backward(
+  graph: Graph,
+  seeds: Gradients,
+  { replacing = [] }: { replacing?: Iterable<Tensor> } = {},
+): void {
+  for (const gradient of replacing) graph.replaced.add(gradient);
   passBack(graph.tape, new Map(seeds));
+  for (const gradient of graph.replaced) recordZeros(graph, gradient);
+  graph.replaced.clear();
 }
 
 /**
@@ -144,4 +169,15 @@ export function passBack(tape: Graph["tape"], gradients: Gradients): void {
     gradients.delete(output);
     rule(gradient, gradients);
   }
+}
+
+/** Records zeros for a gradient that a pass starts from and reaches only in part, or not at all. */
+export function recordZeros(graph: Graph, gradient: Tensor): void {
+  const { header, perRow } = elementsOf(sizeOf(gradient.shape));
+  dispatch(graph, {
+    kernel: { label: "zeros", code: header + zerosWgsl },
+    bindings: [[gradient, "write"]],
+    uniforms: [perRow],
+    workgroups: elementGroups(perRow),
+  });
 }

@@ -3,7 +3,7 @@ import { type Adapter, mergedWeight, partRows, rankRows } from "./adapter.ts";
 import { passGradient } from "./add.ts";
 import { block } from "./block.ts";
 import { columnSums } from "./column_sums.ts";
-import { differentiate, type Graph, needsGradient, temporary } from "./graph.ts";
+import { differentiate, type Graph, needsGradient, replacesGradient, temporary } from "./graph.ts";
 import { matmul } from "./matmul.ts";
 import { sizeOf, type Tensor } from "./tensor.ts";
 import { columnsOf, type Matrix, partsOf, weightProduct } from "./weight_parts.ts";
@@ -140,12 +140,20 @@ export function linearGradients(
   return dx;
 }
 
+/** Where a product goes that is a contribution to a parameter's gradient. */
+function gradientTarget(graph: Graph, gradient: Tensor): { output: Tensor } | { into: Tensor } {
+  return replacesGradient(graph, gradient) ? { output: gradient } : { into: gradient };
+}
+
 /** dW += dyᵀ x, or xᵀ dy where W is stored transposed, for each part of W that is trained. */
 function weightGradients(graph: Graph, dy: Tensor, { x, weight, transposed }: LinearGradientOptions): void {
   for (const { tensor, rows } of partsOf(weight)) {
     if (tensor.gradient === undefined) continue;
     const [left, right] = transposed ? [x, dy] : [dy, x];
-    matmul(graph, columnsOf(left, rows), right, { transposeA: true, into: tensor.gradient });
+    matmul(graph, columnsOf(left, rows), right, {
+      transposeA: true,
+      ...gradientTarget(graph, tensor.gradient),
+    });
   }
 }
 
@@ -169,9 +177,14 @@ function adapterGradients(
     matmul(graph, ofPart, block(kept, ofRank), {
       transposeA: true,
       scale: part.scale,
-      into: part.b.gradient!,
+      ...gradientTarget(graph, part.b.gradient!),
     });
   });
-  if (isTrained) matmul(graph, reducedGradient, x, { transposeA: true, into: adapter.a.gradient! });
+  if (isTrained) {
+    matmul(graph, reducedGradient, x, {
+      transposeA: true,
+      ...gradientTarget(graph, adapter.a.gradient!),
+    });
+  }
   return reducedGradient;
 }

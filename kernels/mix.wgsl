@@ -9,6 +9,7 @@ struct Sizes { vectors: u32 }
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * groups.x * 64u;
   if (i >= sizes.vectors) { return; }
-  if (alpha.x == 1.0) { reference[i] = policy[i]; return; }
-  reference[i] = alpha.x * policy[i] + (1.0 - alpha.x) * reference[i];
+  let share = alpha.x;
+  let current = policy[i];
+  reference[i] = select(share * current + (1.0 - share) * reference[i], current, share == 1.0);
 }

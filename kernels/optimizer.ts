@@ -5,6 +5,7 @@ import clipFactorWgsl from "./clip_factor.wgsl" with { type: "text" };
 import { dispatch, type Graph, temporary } from "./graph.ts";
 import mixWgsl from "./mix.wgsl" with { type: "text" };
 import type { ParameterSet } from "./parameters.ts";
+import { groupReduction } from "./row_reduction.ts";
 import { elementGroups } from "./rows.ts";
 import squareSumsWgsl from "./square_sums.wgsl" with { type: "text" };
 import { externalTensor, type Tensor } from "./tensor.ts";
@@ -25,6 +26,9 @@ function flat(set: ParameterSet, segment: number): Tensor {
   return externalTensor(buffer, { shape: [set.layout.segments[segment]!.bytes / 4] });
 }
 
+/** Workgroups that sum the squares of a segment: enough to fill a GPU. */
+const MAXIMUM_PARTIALS = 1024;
+
 /**
  * The global L2 norm of a gradient and the factor that clips it.
  *
@@ -37,13 +41,15 @@ export function gradientNorm(
   gradients: ParameterSet,
   { limit }: { limit: number | null },
 ): Tensor {
-  const counts = gradients.layout.segments.map(({ bytes }) => Math.min(256, Math.ceil(bytes / 16 / 64 / 4)));
+  const counts = gradients.layout.segments.map(({ bytes }) =>
+    Math.min(MAXIMUM_PARTIALS, Math.ceil(bytes / 16 / 256))
+  );
   const total = counts.reduce((sum, count) => sum + count, 0);
   const partials = temporary([total], "norm partials");
   let offset = 0;
   counts.forEach((count, segment) => {
     dispatch(graph, {
-      kernel: { label: "square sums", code: squareSumsWgsl },
+      kernel: { label: "square sums", code: groupReduction(graph.device) + squareSumsWgsl },
       bindings: [[flat(gradients, segment), "read"], [partials, "write"]],
       uniforms: [gradients.layout.segments[segment]!.bytes / 16, offset],
       workgroups: [count],

@@ -2,6 +2,7 @@
 import { differentiate, dispatch, type Graph, needsGradient, temporary } from "./graph.ts";
 import {
   giveBack,
+  PLANES,
   rankFunctions,
   rankRecords,
   takeMatched,
@@ -51,11 +52,6 @@ export interface PreferenceLossInputs {
 interface Extras {
   mismatched?: Tensor | undefined;
   logWeights?: Tensor | undefined;
-  /**
-   * [matchings, 4, records]: what is ranked, what is given, the givers by rank, and the gradient that comes
-   * back to each.
-   */
-  ranks?: Tensor | undefined;
 }
 
 const recordStruct = (sequencesPerRecord: 1 | 2, labels: boolean, extras: Extras = {}): string => {
@@ -108,10 +104,10 @@ export function preferenceLoss(
   const extras: Extras = {
     mismatched: usesMismatched ? inputs.mismatched : undefined,
     logWeights: inputs.logWeights,
-    ranks: matchings > 0 ? temporary([matchings, 4, records], "ranks") : undefined,
   };
   const losses = temporary([records], "losses");
-  const gradient = temporary(policy.shape, "loss gradient");
+  const withRanks = temporary([(sequencesPerRecord + matchings * PLANES) * records], "loss gradient");
+  const gradient: Tensor = { ...withRanks, shape: policy.shape };
   dispatch(graph, {
     kernel: {
       label: `loss ${formula.name}`,
@@ -124,8 +120,8 @@ export function preferenceLoss(
       [labels, "read"],
       [shares, "read"],
       [losses, "write"],
-      [gradient, "write"],
-      ...extraBindings(extras).map(({ tensor, access }) => [tensor, access] as const),
+      [withRanks, "write"],
+      ...extraBindings(extras).map(({ tensor }) => [tensor, "read"] as const),
     ],
     uniforms: [records],
     workgroups: [1],
@@ -164,7 +160,7 @@ ${bindings.map(({ declaration }, i) => `@group(0) @binding(${7 + i}) ${declarati
 var<workgroup> partial: array<vec4f, ${THREADS}>;
 
 fn record_of(i: u32) -> LossRecord { return ${recordStruct(sequencesPerRecord, true, extras)}; }
-${matchings > 0 ? rankFunctions(matchings) : ""}
+${matchings > 0 ? rankFunctions(matchings, { sequencesPerRecord }) : ""}
 
 @compute @workgroup_size(${THREADS})
 fn main(@builtin(local_invocation_index) thread: u32) {
@@ -208,14 +204,13 @@ ${matchings > 0 ? throughMatchings(sequencesPerRecord) : ""}
 
 /** The bindings that a loss has beside those of all losses. */
 function extraBindings(
-  { mismatched, logWeights, ranks }: Extras,
-): { tensor: Tensor; access: "read" | "write"; declaration: string }[] {
+  { mismatched, logWeights }: Extras,
+): { tensor: Tensor; declaration: string }[] {
   const all = [
-    [mismatched, "read", "var<storage, read> mismatched: vec4f;"],
-    [logWeights, "read", "var<storage, read> log_weights: array<f32>;"],
-    [ranks, "write", "var<storage, read_write> ranks: array<f32>;"],
+    [mismatched, "var<storage, read> mismatched: vec4f;"],
+    [logWeights, "var<storage, read> log_weights: array<f32>;"],
   ] as const;
-  return all.flatMap(([tensor, access, declaration]) => tensor ? [{ tensor, access, declaration }] : []);
+  return all.flatMap(([tensor, declaration]) => tensor ? [{ tensor, declaration }] : []);
 }
 
 /** Adds the part of the gradient that flows through batch-wide means. */

@@ -20,6 +20,12 @@ export function rowGroups(rows: number, lanes: number): number {
   return Math.ceil(rows / (ROW_THREADS / lanes));
 }
 
+/** Workgroups along y and z that cover `rows` rows one by one; a dimension never exceeds WebGPU's 65,535. */
+export function rowsAsGroups(rows: number): [number, number] {
+  const y = Math.min(rows, 32768);
+  return [y, Math.ceil(rows / y)];
+}
+
 /** Threads of an element-wise kernel's workgroup. */
 export const ELEMENT_THREADS = 64;
 

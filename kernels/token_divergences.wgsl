@@ -1,54 +1,48 @@
-// After the header of elements.ts. Of two models' logits for the same rows: the other's log p(target), and KL(p ‖ other) = Σ p (log p − log other).
-override LANES: u32; // threads that share a row
-
+// After the headers of row_reduction.ts and elements.ts. What token_log_probs.wgsl computes, of two models' logits for the
+// same rows, and KL(p ‖ other) = Σ p (log p − log other), all in one pass over both.
 struct Sizes { rows: u32, elements: u32 } // elements in a row
 @group(0) @binding(0) var<storage, read> logits: array<Element>;
-@group(0) @binding(1) var<storage, read> log_sums: array<f32>; // of `logits`
-@group(0) @binding(2) var<storage, read> others: array<Element>;
-@group(0) @binding(3) var<storage, read> targets: array<u32>;
-@group(0) @binding(4) var<storage, read_write> log_probs: array<f32>;
-@group(0) @binding(5) var<storage, read_write> divergences: array<f32>;
-@group(0) @binding(6) var<uniform> sizes: Sizes;
+@group(0) @binding(1) var<storage, read> others: array<Element>;
+@group(0) @binding(2) var<storage, read> targets: array<u32>;
+@group(0) @binding(3) var<storage, read_write> log_probs: array<f32>;
+@group(0) @binding(4) var<storage, read_write> log_sums: array<f32>;
+@group(0) @binding(5) var<storage, read_write> other_log_probs: array<f32>;
+@group(0) @binding(6) var<storage, read_write> divergences: array<f32>;
+@group(0) @binding(7) var<uniform> sizes: Sizes;
 
-var<workgroup> partial: array<vec2f, 64>;
-
-@compute @workgroup_size(64)
+@compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let row = group.x * (64u / LANES) + thread / LANES;
+  let row = group.x * (THREADS / LANES) + thread / LANES;
   let lane = thread % LANES;
-  let known = min(row, sizes.rows - 1u);
-  let first = known * sizes.elements;
-  let log_sum = log_sums[known];
+  let first = min(row, sizes.rows - 1u) * sizes.elements;
 
-  var highest_seen = Element(-3.4e38);
-  for (var v = lane; v < sizes.elements; v += LANES) { highest_seen = max(highest_seen, others[first + v]); }
-  partial[thread] = vec2f(highest(highest_seen), 0.0);
-  for (var step = LANES / 2u; step > 0u; step /= 2u) {
-    workgroupBarrier();
-    if (lane < step) { partial[thread].x = max(partial[thread].x, partial[thread + step].x); }
-  }
-  if (LANES > 1u) { workgroupBarrier(); }
-  let peak = partial[thread - lane].x;
-  if (LANES > 1u) { workgroupBarrier(); }
-
-  // The other's sum is taken like `log_sums` was, so that equal logits give a divergence of exactly 0.
+  // Both sums are taken alike, so that equal logits give a divergence of exactly 0.
+  var peaks = vec2f(-3.4e38);
   var sum = Element(0.0);
-  var difference = Element(0.0);
+  var other_sum = Element(0.0);
+  var difference = Element(0.0); // Σ exp(logit) (logit − other), related to the first peak
   for (var v = lane; v < sizes.elements; v += LANES) {
     let logit = logits[first + v];
     let other = others[first + v];
-    sum += exp(other - Element(peak));
-    difference += exp(logit - Element(log_sum)) * (logit - other);
+    let higher = max(peaks, vec2f(highest(logit), highest(other)));
+    let shrink = exp(peaks - higher);
+    let weight = exp(logit - Element(higher.x));
+    sum = sum * shrink.x + weight;
+    difference = difference * shrink.x + weight * (logit - other);
+    other_sum = other_sum * shrink.y + exp(other - Element(higher.y));
+    peaks = higher;
   }
-  partial[thread] = vec2f(total(sum), total(difference));
-  for (var step = LANES / 2u; step > 0u; step /= 2u) {
-    workgroupBarrier();
-    if (lane < step) { partial[thread] += partial[thread + step]; }
-  }
+  let row_peaks = row_highest(vec4f(peaks, 0.0, 0.0), thread).xy;
+  let shrink = exp(peaks - row_peaks);
+  let sums = vec4f(total(sum) * shrink.x, total(difference) * shrink.x, total(other_sum) * shrink.y, 0.0);
+  let row_sums = row_total(sums, thread);
   if (lane == 0u && row < sizes.rows) {
-    let other_log_sum = peak + log(partial[thread].x);
+    let log_sum = row_peaks.x + log(row_sums.x);
+    let other_log_sum = row_peaks.y + log(row_sums.z);
     let hit = targets[row];
-    log_probs[row] = pick(others[first + hit / WIDTH], hit % WIDTH) - other_log_sum;
-    divergences[row] = partial[thread].y - log_sum + other_log_sum;
+    log_probs[row] = pick(logits[first + hit / WIDTH], hit % WIDTH) - log_sum;
+    log_sums[row] = log_sum;
+    other_log_probs[row] = pick(others[first + hit / WIDTH], hit % WIDTH) - other_log_sum;
+    divergences[row] = row_sums.y / row_sums.x - log_sum + other_log_sum;
   }
 }

@@ -4,7 +4,8 @@ import { elementsOf } from "./elements.ts";
 import type { Adapter } from "./adapter.ts";
 import { passGradient } from "./add.ts";
 import { applyLinear, linearGradients, type LinearWeights, trainable } from "./linear.ts";
-import { elementGroups, lanesPerRow, rowGroups } from "./rows.ts";
+import { rowReduction } from "./row_reduction.ts";
+import { rowsAsGroups } from "./rows.ts";
 import { rows as rowsOf, type Tensor } from "./tensor.ts";
 import divergencesWgsl from "./token_divergences.wgsl" with { type: "text" };
 import forwardWgsl from "./token_log_probs.wgsl" with { type: "text" };
@@ -72,38 +73,24 @@ export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogPro
     const cut = (tensor: Tensor) => rows <= size ? tensor : rowsOf(tensor, start, end);
     return { rows: end - start, hidden: cut(hidden), targets: cut(targets), logSums: cut(logSums), cut };
   });
-  const lanes = lanesPerRow(graph.device, vocabulary);
   const { header, perRow } = elementsOf(vocabulary);
-  const rowKernel = (label: string, code: string) => ({
-    label,
-    code: header + code,
-    constants: { LANES: lanes },
-  });
+  const reduction = rowReduction(graph.device, vocabulary);
+  const rowKernel = (label: string, code: string) => ({ label, code: reduction.header + header + code });
   let kept: Tensor | undefined;
   for (const chunk of chunks) {
     const uniforms = [chunk.rows, perRow];
-    const workgroups = [rowGroups(chunk.rows, lanes)] as const;
+    const workgroups = [Math.ceil(chunk.rows / reduction.rowsPerGroup)] as const;
     const { y: logits } = applyLinear(graph, chunk.hidden, layer);
     if (chunks.length === 1) kept = logits;
-    dispatch(graph, {
-      kernel: rowKernel("token log-probs", forwardWgsl),
-      bindings: [
-        [logits, "read"],
-        [chunk.targets, "read"],
-        [chunk.cut(logProbs), "write"],
-        [chunk.logSums, "write"],
-      ],
-      uniforms,
-      workgroups,
-    });
-    if (logWeights !== undefined) {
+    // Each comparison gives the model's own log-probs as well, always the same.
+    if (compared.length === 0) {
       dispatch(graph, {
-        kernel: rowKernel("token log-weights", logWeightsWgsl),
+        kernel: rowKernel("token log-probs", forwardWgsl),
         bindings: [
           [logits, "read"],
-          [chunk.logSums, "read"],
-          [chunk.cut(logProbs), "read"],
-          [chunk.cut(logWeights), "write"],
+          [chunk.targets, "read"],
+          [chunk.cut(logProbs), "write"],
+          [chunk.logSums, "write"],
         ],
         uniforms,
         workgroups,
@@ -116,11 +103,25 @@ export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogPro
         kernel: rowKernel("token divergences", divergencesWgsl),
         bindings: [
           [logits, "read"],
-          [chunk.logSums, "read"],
           [otherLogits, "read"],
           [chunk.targets, "read"],
+          [chunk.cut(logProbs), "write"],
+          [chunk.logSums, "write"],
           [chunk.cut(other.logProbs), "write"],
           [chunk.cut(other.divergences), "write"],
+        ],
+        uniforms,
+        workgroups,
+      });
+    }
+    if (logWeights !== undefined) {
+      dispatch(graph, {
+        kernel: rowKernel("token log-weights", logWeightsWgsl),
+        bindings: [
+          [logits, "read"],
+          [chunk.logSums, "read"],
+          [chunk.cut(logProbs), "read"],
+          [chunk.cut(logWeights), "write"],
         ],
         uniforms,
         workgroups,
@@ -145,7 +146,7 @@ export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogPro
             [chunk.cut(gradient), "read"],
           ],
           uniforms: [chunk.rows, perRow],
-          workgroups: elementGroups(chunk.rows * perRow),
+          workgroups: [Math.ceil(perRow / 256), ...rowsAsGroups(chunk.rows)],
         });
         linearGradients(graph, logits, {
           x: chunk.hidden,

@@ -9,7 +9,7 @@ import type { StoredParameter } from "../models/weights.ts";
 import { addSnapshot, emptySnapshots, type SnapshotStack } from "../reference/snapshots.ts";
 import { createParts, type EngineMemory, planEngine } from "./engine_memory.ts";
 import type { EngineOptions, EngineSets, LoraOptions, PolicyName } from "./engine_options.ts";
-import { buildGraphs, programName } from "./graphs.ts";
+import { adding, buildGraphs, programName } from "./graphs.ts";
 import { isMoving, policyWeights, storedParameters } from "./sets.ts";
 
 export type { EngineMemory, EngineOptions, EngineSets, LoraOptions, PolicyName };
@@ -50,12 +50,12 @@ export interface Engine {
   copyReferenceToInitial(): void;
   /** Submits at once what is called within, but for micro-batches of one shape; their results can be read afterwards. */
   together<T>(calls: () => T): T;
-  /** Clears what the micro-batches of a step add to. */
+  /** Begins a step: what the next micro-batch gives replaces the gradient and sums of the step before. */
   beginStep(): void;
   /**
-   * Adds the gradient of a micro-batch; `labels` are the margins for a loss that reads those. Outputs: `losses`
-   * [records]; `policy`, `reference` and `kl/reference` [sequences], and `initial` and `kl/initial` if
-   * `measureInitial` is set and the reference moves.
+   * Adds the gradient of a micro-batch, one of at most as many as the engine was built for; `labels` are the margins
+   * for a loss that reads those. Outputs: `losses` [records]; `policy`, `reference` and `kl/reference` [sequences], and
+   * `initial` and `kl/initial` if `measureInitial` is set and the reference moves.
    */
   accumulate(
     batch: PackedBatch,
@@ -121,6 +121,16 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
     for (const [key, values] of Object.entries(batch)) found.inputs[key]?.set(values);
     return found;
   };
+  let gradientStarts = true;
+  /** The program that gives a micro-batch's gradient. */
+  const loadTraining = (
+    kind: string,
+    { batch, shape }: { batch: PackedBatch; shape: BatchShape },
+  ): Program => {
+    const found = load(programName(gradientStarts ? kind : adding(kind), shape), batch);
+    gradientStarts = false;
+    return found;
+  };
   const setShares = (
     { inputs }: Program,
     { stepRecords, stepTokens, records }: MicroBatch,
@@ -174,20 +184,20 @@ export async function createEngine(device: Device, options: EngineOptions): Prom
     },
     together: (calls) => submitTogether(device, calls),
     beginStep() {
-      clearParameters(device, sets.gradients);
+      gradientStarts = true;
       if (loss?.needs.mismatched) {
         device.gpu.queue.writeBuffer(mismatchedSums.storage.buffer!, 0, new Float32Array(4));
       }
     },
     accumulate(batch, { labels, measureInitial = false, ...micro }) {
       const kind = measureInitial && isMoving(options.reference) ? "train, initial" : "train";
-      const found = load(programName(kind, micro.shape), batch);
+      const found = loadTraining(kind, { batch, shape: micro.shape });
       found.inputs.labels!.set(labels);
       setShares(found, micro);
       return found.run();
     },
     accumulateSeeded(batch, { shape, derivatives }) {
-      const found = load(programName("seeded", shape), batch);
+      const found = loadTraining("seeded", { batch, shape });
       found.inputs.derivatives!.set(derivatives);
       return found.run();
     },

@@ -52,6 +52,8 @@ export interface EngineOptions {
   shapes: readonly BatchShape[];
   /** Shapes of the batches of mismatched sequences, for losses that need them. */
   mismatchedShapes?: readonly BatchShape[];
+  /** Micro-batches whose gradients one optimizer step adds up, at most; default 1. */
+  accumulate?: number;
   /** Also build what {@linkcode Engine.accumulateSeeded} needs. */
   seeded?: boolean;
   /** The longest sequence, in tokens. */

@@ -38,10 +38,13 @@ type OtherName = "reference" | "initial";
 /** Names a program of a shape. */
 export const programName = (kind: string, { rows, slots }: BatchShape): string => `${kind} ${rows}×${slots}`;
 
+/** The kind of program for all micro-batches of a step but the first, which starts the gradient. */
+export const adding = (kind: string): string => `${kind}, adding`;
+
 /** Records the graph of every program of a run, by name. */
 export function buildGraphs(device: Device, parts: GraphParts): Map<string, Graph> {
   const { options, sets, checkpointing } = parts;
-  const { config, loss, logWeights = false } = options;
+  const { config, loss, logWeights = false, accumulate = 1 } = options;
   const tables = rotaryTables(device, config, { positions: options.maxLength });
   const graphs = new Map<string, Graph>();
   const build = (name: string, record: (graph: Graph) => void) => {
@@ -55,29 +58,44 @@ export function buildGraphs(device: Device, parts: GraphParts): Map<string, Grap
   const known = comparedPolicies(options.reference);
   const moves = isMoving(options.reference);
   const weightsOf = (name: PolicyName) => policyWeights(name, { sets, lora: options.lora });
+  /** A program that ends in a backward pass: as the first micro-batch of a step runs it, and as the others do. */
+  const buildTraining = (
+    kind: string,
+    { shape, record }: { shape: BatchShape; record: (graph: Graph, starts: boolean) => void },
+  ) => {
+    build(programName(kind, shape), (graph) => record(graph, true));
+    if (accumulate > 1) build(programName(adding(kind), shape), (graph) => record(graph, false));
+  };
 
   for (const shape of options.shapes) {
     if (loss !== null) {
       const others = loss.needs.reference ? known.filter((name) => name === "reference") : [];
-      build(
-        programName("train", shape),
-        (graph) => recordTraining(graph, { ...parts, shape, others, logProbs, batch: inputs(graph, shape) }),
-      );
-      if (loss.needs.reference && moves) {
-        build(
-          programName("train, initial", shape),
-          (graph) =>
-            recordTraining(graph, { ...parts, shape, others: known, logProbs, batch: inputs(graph, shape) }),
-        );
-      }
+      const train = (kind: string, others: readonly OtherName[]) =>
+        buildTraining(kind, {
+          shape,
+          record: (graph, starts) =>
+            recordTraining(graph, {
+              ...parts,
+              shape,
+              starts,
+              others,
+              logProbs,
+              batch: inputs(graph, shape),
+            }),
+        });
+      train("train", others);
+      if (loss.needs.reference && moves) train("train, initial", known);
     }
     if (options.seeded) {
-      build(programName("seeded", shape), (graph) => {
-        const batch = inputs(graph, shape);
-        const derivatives = input(graph, "derivatives", { shape: [shape.sequences] });
-        const policy = logProbs(graph, trainedWeights(parts), { batch }).sequence;
-        backward(graph, new Map([[policy, derivatives]]));
-        output(graph, "policy", policy);
+      buildTraining("seeded", {
+        shape,
+        record: (graph, starts) => {
+          const batch = inputs(graph, shape);
+          const derivatives = input(graph, "derivatives", { shape: [shape.sequences] });
+          const policy = logProbs(graph, trainedWeights(parts), { batch }).sequence;
+          backward(graph, new Map([[policy, derivatives]]), { replacing: replacedGradients(sets, starts) });
+          output(graph, "policy", policy);
+        },
       });
     }
     if (known.length > 0) {
@@ -120,6 +138,12 @@ function trainedWeights({ sets, options: { lora } }: Pick<GraphParts, "sets" | "
   return policyWeights("policy", { sets, lora, trained: true });
 }
 
+/** The gradients that a backward pass replaces: all in a step's first, none in those that follow. */
+function replacedGradients({ gradients }: EngineSets, starts: boolean): Tensor[] {
+  if (!starts) return [];
+  return [...gradients.layout.entries.keys()].flatMap((name) => gradients.get(name) ?? []);
+}
+
 /** θ_ref ← α θ + (1 − α) θ_ref: a mix of weights, or of adapters as a stack of snapshots. */
 function recordMove(graph: Graph, { options: { lora }, sets }: GraphParts): void {
   const move = input(graph, "move", { shape: [4] });
@@ -147,8 +171,10 @@ type LogProbs = (
 /** Forward of the policy and of those it is compared with, the loss, and backward. */
 function recordTraining(
   graph: Graph,
-  { options, sets, mismatchedSums, shape, others, logProbs, batch }: GraphParts & {
+  { options, sets, mismatchedSums, shape, starts, others, logProbs, batch }: GraphParts & {
     shape: BatchShape;
+    /** Whether the gradient starts from zero. */
+    starts: boolean;
     batch: BatchInputs;
     others: readonly OtherName[];
     logProbs: LogProbs;
@@ -171,7 +197,7 @@ function recordTraining(
     ...(loss.needs.mismatched ? { mismatched: mismatchedSums } : {}),
     ...(compared.logWeights ? { logWeights: compared.logWeights } : {}),
   });
-  backward(graph, new Map([[losses, losses]]));
+  backward(graph, new Map([[losses, losses]]), { replacing: replacedGradients(sets, starts) });
   output(graph, "policy", compared.sequence);
   output(graph, "losses", losses);
   outputLogWeights(graph, compared);

@@ -139,6 +139,7 @@ export async function prepareRun(
       alphas: hasReference ? updateAlphas(strategy, run) : [],
     });
     const engine = await createEngine(device, {
+      accumulate: training.accumulate,
       config: model.config,
       ...(lora === null ? {} : { lora: lora.options }),
       loss: host ? null : loss as CompiledLoss,

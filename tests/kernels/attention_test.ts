@@ -7,6 +7,8 @@ import {
   subgroupAttention,
   tiledAttention,
 } from "../../kernels/attention.ts";
+import { tiledForwardWgsl } from "../../kernels/attention_tiled.ts";
+import { tiledKeyValueGradientWgsl, tiledQueryGradientWgsl } from "../../kernels/attention_tiled_gradient.ts";
 import { backward, createGraph, input, output } from "../../kernels/graph.ts";
 import {
   assertClose,
@@ -122,11 +124,35 @@ function tiled(shape: HeadShape, tile: number): { kernels: AttentionKernels; byt
   throw new Error(`no limit makes tiles of ${tile}`);
 }
 
+for (const headSize of [64, 128]) {
+  Deno.test(`attention in tiles, two at a time, heads of ${headSize}, is the float64 definition`, () => {
+    const shape = { heads: 4, keyValueHeads: 2, headSize };
+    const variant = { ...shape, fragment: headSize === 64 ? 2 : 1, compact: true } as const;
+    return assertAttention([[11, 6, 9], [1, 4], [7, 1, 8], [2, 2, 3]], {
+      ...shape,
+      kernels: {
+        tile: 8 * variant.fragment,
+        forward: tiledForwardWgsl(variant),
+        queryGradient: tiledQueryGradientWgsl(variant),
+        keyValueGradient: tiledKeyValueGradientWgsl(variant),
+      },
+    });
+  });
+}
+
 /** 45 rows: sequences that begin inside tiles, shared prompts, a completion without a row of its own. */
 const packed: GroupLengths[] = [[11, 6, 9], [1, 4], [7, 1, 8], [2, 2, 3]];
 
 /** Tiles for the head sizes that they are meant for. */
-const tiles = [[8, [8, 16, 32]], [16, [32]], [64, [16]], [80, [16]], [128, [8]]] as const;
+const tiles = [
+  [8, [8, 16, 32]],
+  [16, [32]],
+  [64, [8, 16]],
+  [80, [8, 16]],
+  [96, [8]],
+  [128, [8]],
+  [256, [8]],
+] as const;
 for (const [headSize, sizes] of tiles) {
   for (const tile of sizes) {
     const shape = { heads: 4, keyValueHeads: 2, headSize };
@@ -139,8 +165,8 @@ for (const [headSize, sizes] of tiles) {
   }
 }
 
-// Larger heads are the same code written out longer, which a software adapter takes long to compile.
-for (const headSize of [8, 16, 64]) {
+// One row of a block a lane, and rows divided among 2 to 16 lanes.
+for (const headSize of [8, 12, 16, 48, 64, 80, 128]) {
   Deno.test({
     name: `attention in subgroups, heads of ${headSize}, is the float64 definition`,
     ignore: device.subgroupSize < 4,
@@ -195,9 +221,11 @@ Deno.test("tiledAttention takes the largest tile that fits, heads of 128 in 32 K
   assertEquals(tiledAttention(limited(49152), shape).tile, 16);
   assertEquals(tiledAttention(limited(32768), shape).tile, 8);
   assertEquals(tiledAttention(limited(16384), { ...shape, headSize: 64 }).tile, 8);
+  assertEquals(tiledAttention(limited(16384), shape).tile, 8); // two tiles at a time
+  assertEquals(tiledAttention(limited(32768), { ...shape, headSize: 256 }).tile, 8);
   assertThrows(
-    () => tiledAttention(limited(16384), shape),
+    () => tiledAttention(limited(16384), { ...shape, headSize: 256 }),
     RangeError,
-    `attention: heads of 128 need 17472 bytes of workgroup memory; "${device.description}" has 16384`,
+    `attention: heads of 256 need 17216 bytes of workgroup memory; "${device.description}" has 16384`,
   );
 });

@@ -99,6 +99,19 @@ for (const [kind, device] of Object.entries(await testDevices())) {
     });
   }
 
+  Deno.test(`tokenLogProbs as chosen for ${kind} adapters takes a vocabulary that 256 threads share`, async () => {
+    for (const vocabulary of [9001, 33_000]) {
+      const { results, hidden, head, targets } = await run({ rows: 3, channels: 4, vocabulary, device });
+      const logits = product(
+        { values: hidden, rows: 3, columns: 4 },
+        transpose({ values: head, rows: vocabulary, columns: 4 }),
+      );
+      const expected = reference(logits, { vocabulary, targets });
+      // The sum over the vocabulary rounds by a few float32 ulps of its log, 10.
+      assertClose(results.logProbs!, expected, { tolerance: 3e-7, what: "logProbs" });
+    }
+  });
+
   Deno.test(`tokenLogProbs as chosen for ${kind} adapters is the same in chunks of rows`, async () => {
     for (const vocabulary of [36, 37]) {
       // 150 rows in chunks of 64: two whole ones and a part.

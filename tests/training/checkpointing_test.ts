@@ -32,7 +32,12 @@ const loss = compileLoss(dpo({ beta: 0.1 }));
 
 /** The gradient of two micro-batches, one of them with derivatives from the host, and what the programs gave. */
 async function accumulated(name: string, checkpointing: Checkpointing) {
-  const { engine, batch, shape } = await fixtureEngine(name, { loss, seeded: true, checkpointing });
+  const { engine, batch, shape } = await fixtureEngine(name, {
+    loss,
+    seeded: true,
+    accumulate: 2,
+    checkpointing,
+  });
   assertEquals(engine.memory.checkpointing, checkpointing);
   engine.beginStep();
   const share = { shape, labels: [], records: 3, stepRecords: 6, stepTokens: 1 };

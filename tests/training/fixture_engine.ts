@@ -50,6 +50,7 @@ export async function fixtureEngine(
     groups?: (expected: Expectation) => PackedGroup[];
     seeded?: boolean;
     checkpointing?: EngineOptions["checkpointing"];
+    accumulate?: number;
   },
 ): Promise<
   FixtureEngine & { shape: ReturnType<typeof measureGroups>; batch: PackedBatch }
@@ -92,6 +93,7 @@ export async function fixtureEngine(
     maxLength: 64,
     seeded: options.seeded ?? false,
     ...(options.checkpointing ? { checkpointing: options.checkpointing } : {}),
+    accumulate: options.accumulate ?? 1,
   });
   const reset = async () => {
     const files = { policy: "model.safetensors", reference: "reference.safetensors" } as const;
