@@ -21,14 +21,15 @@ import {
 } from "@tr/align/kernels";
 import { mixNetworks } from "./mix_networks.ts";
 import {
-  actionHead,
+  actionMask,
   featuresOf,
   initialWeights,
   networkParameters,
   type NetworkSizes,
-  recordOutputs,
+  OUTPUTS,
+  recordLogits,
 } from "./network.ts";
-import { ACTIONS, type Edge, edgesAlong, edgesOf, type Trajectory } from "./tree.ts";
+import { type Edge, edgesAlong, edgesOf, type Trajectory } from "./tree.ts";
 
 /** A policy before training. */
 export interface Learner {
@@ -87,23 +88,26 @@ export async function createLearners(
   ) as [typeof policy, typeof policy, typeof policy];
   upload();
 
-  const sequences = learners.flatMap(({ sequences }) => sequences);
-  const rows = placeRows(device, { edges: sequences.flatMap(edgesAlong), depth: sizes.depth });
+  const batches = learners.map(({ sequences }) => sequences);
+  const sequenceCount = batches.flat().length;
+  const rows = placeRows(device, {
+    edges: batches.flatMap((own) => padded(own.flatMap(edgesAlong))),
+    depth: sizes.depth,
+  });
   const all = edgesOf(sizes.depth);
   const everyRow = placeRows(device, { edges: learners.flatMap(() => all), depth: sizes.depth });
-  const sums = placeSums(device, sequences);
-  const selection = actionHead();
-  const head = place(device, { shape: [ACTIONS, selection.length / ACTIONS], values: selection });
+  const sums = placeSums(device, batches);
+  const head = place(device, { shape: [OUTPUTS, OUTPUTS], values: identity(OUTPUTS) }); // they are logits already
 
   const graphs = {
     compare: record((graph) => {
       const { logProbs, others: [other] } = tokenLogProbs(
         graph,
-        recordOutputs(graph, policy, rows.features),
+        recordLogits(graph, policy, rows),
         {
           head,
           targets: rows.targets,
-          others: [{ hidden: recordOutputs(graph, reference, rows.features), head }],
+          others: [{ hidden: recordLogits(graph, reference, rows), head }],
         },
       );
       output(graph, "policy", sequenceSums(graph, logProbs, sums));
@@ -111,11 +115,11 @@ export async function createLearners(
       output(graph, "divergence", sequenceSums(graph, other!.divergences, sums));
     }),
     step: record((graph) => {
-      const { logProbs } = tokenLogProbs(graph, recordOutputs(graph, policy, rows.features), {
+      const { logProbs } = tokenLogProbs(graph, recordLogits(graph, policy, rows), {
         head,
         targets: rows.targets,
       });
-      const derivatives = input(graph, "derivatives", { shape: [sequences.length] });
+      const derivatives = input(graph, "derivatives", { shape: [sequenceCount] });
       backward(graph, new Map([[sequenceSums(graph, logProbs, sums), derivatives]]));
       // A common limit on the norm would let learners influence each other.
       const norm = gradientNorm(graph, gradients, { limit: null });
@@ -127,7 +131,7 @@ export async function createLearners(
       mixNetworks(graph, { reference, policy }, { alpha });
     }),
     enumerate: record((graph) => {
-      const { logProbs } = tokenLogProbs(graph, recordOutputs(graph, policy, everyRow.features), {
+      const { logProbs } = tokenLogProbs(graph, recordLogits(graph, policy, everyRow), {
         head,
         targets: everyRow.targets,
       });
@@ -199,6 +203,10 @@ function place(
   return externalTensor(buffer, { shape, dtype: values instanceof Float32Array ? "f32" : "i32" });
 }
 
+function identity(size: number): Float32Array {
+  return Float32Array.from({ length: size * size }, (_, i) => i % (size + 1) === 0 ? 1 : 0);
+}
+
 /** The policy's rows: states, and the actions taken there. */
 function placeRows(device: Device, { edges, depth }: { edges: readonly Edge[]; depth: number }) {
   const features = edges.map(({ prefix }) => featuresOf(prefix, depth));
@@ -208,17 +216,40 @@ function placeRows(device: Device, { edges, depth }: { edges: readonly Edge[]; d
   const targets = Int32Array.from(edges, ({ action }) => action);
   return {
     features: place(device, { shape: [edges.length, width], values }),
+    mask: place(device, { shape: [edges.length, OUTPUTS], values: actionMask(edges.length) }),
     targets: place(device, { shape: [edges.length], values: targets }),
   };
 }
 
-/** Which rows belong to which sequence. */
-function placeSums(device: Device, sequences: readonly Trajectory[]) {
-  let row = 0;
-  const starts = Int32Array.from([0, ...sequences.map(({ length }) => row += length)]);
-  const sequenceOf = Int32Array.from(sequences.flatMap(({ length }, index) => Array(length).fill(index)));
+/** The fast kernels take a learner's rows four at a time. */
+const ROWS_TOGETHER = 4;
+
+/** A learner's rows, filled up. */
+function padded(edges: readonly Edge[]): Edge[] {
+  const missing = (ROWS_TOGETHER - edges.length % ROWS_TOGETHER) % ROWS_TOGETHER;
+  return [...edges, ...Array<Edge>(missing).fill({ prefix: [], action: 0 })];
+}
+
+/** Which rows belong to which sequence; rows that fill a learner up count 0 in its last one. */
+function placeSums(device: Device, batches: readonly (readonly Trajectory[])[]) {
+  const starts: number[] = [0];
+  const sequenceOf: number[] = [];
+  const weights: number[] = [];
+  for (const sequences of batches) {
+    const edges = sequences.flatMap(edgesAlong);
+    const rows = padded(edges).length;
+    sequences.forEach(({ length }, index) => {
+      const filling = index === sequences.length - 1 ? rows - edges.length : 0;
+      for (let row = 0; row < length + filling; row++) {
+        sequenceOf.push(starts.length - 1);
+        weights.push(row < length ? 1 : 0);
+      }
+      starts.push(sequenceOf.length);
+    });
+  }
   return {
-    starts: place(device, { shape: [starts.length], values: starts }),
-    sequenceOf: place(device, { shape: [sequenceOf.length], values: sequenceOf }),
+    starts: place(device, { shape: [starts.length], values: Int32Array.from(starts) }),
+    sequenceOf: place(device, { shape: [sequenceOf.length], values: Int32Array.from(sequenceOf) }),
+    weights: place(device, { shape: [weights.length], values: Float32Array.from(weights) }),
   };
 }

@@ -1,11 +1,11 @@
 /** The policy: a small network over the actions so far, whose weights all states share. */
 import { createRandom } from "@tr/align/data";
-import { gelu, type Graph, type ParameterSet, type ParameterSpec, type Tensor } from "@tr/align/kernels";
+import { add, gelu, type Graph, type ParameterSet, type ParameterSpec, type Tensor } from "@tr/align/kernels";
 import { batchedLinear } from "./batched_linear.ts";
 import { ACTIONS, type Trajectory } from "./tree.ts";
 
-/** Columns of the last layer, a multiple of 4 as the fast kernels want it; those beyond the actions go unused. */
-const OUTPUTS = Math.ceil(ACTIONS / 4) * 4;
+/** Columns of the last layer, a multiple of 4 as the fast kernels want it; those beyond the actions are masked. */
+export const OUTPUTS = Math.ceil(ACTIONS / 4) * 4;
 
 /** Sizes of the network. */
 export interface NetworkSizes {
@@ -54,24 +54,26 @@ export function initialWeights(
 }
 
 /**
- * What every policy's last layer says of its rows.
+ * Logits of every policy over its rows' actions.
  *
- * @param features [networks · rows, features].
- * @returns [networks · rows, 4], of which {@linkcode actionHead} makes logits.
+ * @param rows.features [networks · rows, features].
+ * @param rows.mask [networks · rows, 4], what {@linkcode actionMask} says.
+ * @returns [networks · rows, 4].
  */
-export function recordOutputs(graph: Graph, weights: ParameterSet, features: Tensor): Tensor {
+export function recordLogits(
+  graph: Graph,
+  weights: ParameterSet,
+  { features, mask }: { features: Tensor; mask: Tensor },
+): Tensor {
   const weight = (name: string) => weights.tensors.get(name)!;
   const embedded = gelu(graph, batchedLinear(graph, features, weight("embedding")), {
     approximation: "none",
   });
   const hidden = gelu(graph, batchedLinear(graph, embedded, weight("hidden")), { approximation: "none" });
-  return batchedLinear(graph, hidden, weight("head"));
+  return add(graph, batchedLinear(graph, hidden, weight("head")), mask);
 }
 
-/** [actions, 4]: picks the logits of the actions out of the last layer's outputs. */
-export function actionHead(): Float32Array {
-  return Float32Array.from(
-    { length: ACTIONS * OUTPUTS },
-    (_, i) => Math.floor(i / OUTPUTS) === i % OUTPUTS ? 1 : 0,
-  );
+/** What is added to the logits of `rows` states: columns that are no actions get a logit whose probability is exactly 0. */
+export function actionMask(rows: number): Float32Array {
+  return Float32Array.from({ length: rows * OUTPUTS }, (_, i) => i % OUTPUTS < ACTIONS ? 0 : -1e4);
 }
