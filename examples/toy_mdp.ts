@@ -73,21 +73,24 @@ function printTable(summaries: readonly CellSummary[]): void {
 }
 
 if (import.meta.main) {
-  const { quick, output = "runs/toy_mdp", seeds, steps, _: rest, ...unknown } = parseArgs(Deno.args, {
-    boolean: ["quick"],
-    string: ["output", "seeds", "steps"],
-  });
+  const { quick, output = "runs/toy_mdp", seeds, "first-seed": first = "0", steps, _: rest, ...unknown } =
+    parseArgs(Deno.args, {
+      boolean: ["quick"],
+      string: ["output", "seeds", "first-seed", "steps"],
+    });
   const base = quick ? quickSettings : fullSettings;
   const count = Number(seeds ?? base.seeds.length);
   const settings: Settings = {
     ...base,
-    seeds: Array.from({ length: count }, (_, seed) => seed),
+    seeds: Array.from({ length: count }, (_, index) => Number(first) + index),
     steps: Number(steps ?? base.steps),
   };
-  const isWhole = [count, settings.steps].every((value) => Number.isInteger(value) && value >= 1);
+  const isWhole = [count, settings.steps, Number(first) + 1].every((value) =>
+    Number.isInteger(value) && value >= 1
+  );
   if (rest.length > 0 || Object.keys(unknown).length > 0 || !isWhole) {
     console.error(
-      "usage: deno run -A examples/toy_mdp.ts [--quick] [--output DIRECTORY] [--seeds COUNT] [--steps COUNT]",
+      "usage: deno run -A examples/toy_mdp.ts [--quick] [--output DIRECTORY] [--seeds COUNT] [--first-seed SEED] [--steps COUNT]",
     );
     Deno.exit(2);
   }
