@@ -17,6 +17,7 @@ const HELP = `deno task compare runA runB … [--output FILE]
 
 Puts runs over each other: their curves in the same figures, quality against KL, what differs in their settings, and the
 numbers at their ends, which are printed as well. Runs that differ in training.seed only are drawn as mean and interval.
+What \`deno task evaluate --model.path runA --output.file runA/evaluation.json\` measured is drawn and listed too.
 
   --output FILE  the page to write; ${DEFAULT_OUTPUT} by default, and a file that is there is replaced
 `;

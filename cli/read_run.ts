@@ -29,27 +29,25 @@ export async function readRun(path: string): Promise<ComparedRun> {
   return { name: files.path, config, metrics, ...(evaluation && { evaluation }) };
 }
 
+/** The measures that `evaluate` wrote, which are estimates by name; what else it wrote is passed over. */
 async function readEvaluation(path: string): Promise<Record<string, Measurement> | null> {
   const text = await readOptional(path);
   if (text === null) return null;
   try {
-    return Object.fromEntries(measurementsIn(JSON.parse(text)));
+    const { measures } = JSON.parse(text) as { measures: Record<string, Estimate> };
+    return Object.fromEntries(
+      Object.entries(measures).map(([name, { mean, interval: [low, high] }]) => [name, { mean, low, high }]),
+    );
   } catch (cause) {
-    throw new UserError(`${path}: not valid JSON; evaluate the run again, or remove the file`, { cause });
+    throw new UserError(`${path}: not what evaluate writes; evaluate the run again, or remove the file`, {
+      cause,
+    });
   }
 }
 
-/** Every `{ mean, interval: [low, high] }` in a value, by dotted name; other values are passed over. */
-function measurementsIn(value: unknown, prefix = ""): [string, Measurement][] {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
-  const { mean, interval } = value as { mean?: unknown; interval?: unknown };
-  if (typeof mean === "number") {
-    const [low, high] = Array.isArray(interval) ? interval : [];
-    return [[prefix, { mean, low, high }]];
-  }
-  return Object.entries(value).flatMap(([key, inner]) =>
-    measurementsIn(inner, prefix === "" ? key : `${prefix}.${key}`)
-  );
+interface Estimate {
+  mean: number;
+  interval: [low: number, high: number];
 }
 
 async function readOptional(path: string): Promise<string | null> {

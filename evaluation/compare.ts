@@ -1,10 +1,10 @@
-import { appearanceOf, commonMetrics, curveSections, qualitySection } from "./compare/sections.ts";
+import { evaluationSection } from "./compare/evaluations.ts";
 import { groupRuns } from "./compare/group_runs.ts";
-import { differenceTable, evaluated, evaluationTable, finalTable } from "./compare/tables.ts";
+import { commonMetrics, curveSections, qualitySection } from "./compare/sections.ts";
+import { differenceTable, finalTable } from "./compare/tables.ts";
 import type { ComparedRun, RunGroup } from "./compare/types.ts";
 import { renderPage } from "./page.ts";
-import type { PageSection, PageTable } from "./page/types.ts";
-import type { PlotOptions } from "./plot/types.ts";
+import type { PageTable } from "./page/types.ts";
 
 /** Runs put beside each other. */
 export interface RunComparison {
@@ -47,7 +47,7 @@ export function compareRuns(
     summary: [["runs", String(runs.length)], ["settings", String(groups.length)]],
     note: describeGroups(groups),
     sections: [
-      { heading: "Results", text: notes, tables: [table, evaluationTable(groups), differenceTable(groups)] },
+      { heading: "Results", text: notes, tables: [table, differenceTable(groups)] },
       qualitySection(groups),
       evaluationSection(groups),
       ...curveSections(groups),
@@ -61,31 +61,4 @@ function describeGroups(groups: readonly RunGroup[]): string {
     ? "Runs that differ in their seeds only are one curve: the mean, with a 95 % bootstrap interval over the seeds. "
     : "";
   return `${seeds}Long curves are running means. What is the same in all runs is left out.`;
-}
-
-/** What evaluations measured against the KL that they measured, a point a group. */
-function evaluationSection(groups: readonly RunGroup[]): PageSection {
-  const names = [
-    ...new Set(groups.flatMap(({ runs }) => runs.flatMap(({ evaluation = {} }) => Object.keys(evaluation)))),
-  ];
-  const distance = names.find((name) => /kl/i.test(name) && /initial/i.test(name)) ??
-    names.find((name) => /kl/i.test(name));
-  const qualities = names.filter((name) => /gold|win|accurac|reward/i.test(name) && name !== distance);
-  if (distance === undefined) return { heading: "Evaluations over KL", figures: [] };
-  const figures = qualities.map((name): PlotOptions => ({
-    title: `${name} over KL`,
-    reading: "One point a setting, at the end of its runs: of two at equal KL the higher one is the better.",
-    x: { label: distance, reach: [0] },
-    y: { label: name },
-    series: groups.map((group, index) => {
-      const [x, y] = [evaluated(group, distance), evaluated(group, name)];
-      return {
-        name: group.name,
-        marks: "dots",
-        points: x && y ? [{ x: x.mean, y: y.mean, low: y.low, high: y.high }] : [],
-        ...appearanceOf(index),
-      };
-    }),
-  }));
-  return { heading: "Evaluations over KL", figures };
 }

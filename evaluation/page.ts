@@ -1,7 +1,7 @@
 import { renderFigure } from "./page/figure.ts";
 import { PAGE_STYLE } from "./page/style.ts";
 import type { PageOptions, PageSection, PageTable } from "./page/types.ts";
-import { escapeHtml } from "./report/html.ts";
+import { escapeHtml } from "./html.ts";
 import type { Sample } from "./report/types.ts";
 
 /**

@@ -1,7 +1,7 @@
 /** What a sweep keeps of its runs, and how far each of them is. */
 import { settingsOf } from "../../evaluation/compare/group_runs.ts";
 import { writeFileAtomic } from "../../models/files/write_file.ts";
-import { outputDirectory, readMetrics } from "../../training/output.ts";
+import { outputDirectory } from "../../training/output.ts";
 import { toSnakeKeys } from "../config/case.ts";
 import type { TrainConfig } from "../config.ts";
 import { UserError } from "../errors.ts";
@@ -85,11 +85,10 @@ function changes(then: Record<string, string>, now: Record<string, string>): str
     .map((key) => `was begun with ${key} ${then[key] ?? "not set"}, which is ${now[key] ?? "not set"} now`);
 }
 
-async function isFinished({ output, training, model }: TrainConfig): Promise<boolean> {
+/** Whether a run has written its policy, which is the last that it does and appears whole. */
+async function isFinished({ output, model }: TrainConfig): Promise<boolean> {
   const files = outputDirectory(output.directory);
-  const [last] = (await readMetrics(files.metrics)).slice(-1);
-  const policy = model.lora?.merge === false ? files.adapter : files.model;
-  return last?.step === training.steps && !await isEmpty(policy);
+  return !await isEmpty(model.lora?.merge === false ? files.adapter : files.model);
 }
 
 async function isEmpty(path: string): Promise<boolean> {

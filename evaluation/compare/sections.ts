@@ -1,11 +1,10 @@
 import type { PageSection } from "../page/types.ts";
-import type { PlotOptions, PlotSeries, Tone } from "../plot/types.ts";
+import { TONES } from "../plot/theme.ts";
+import type { PlotOptions, PlotSeries } from "../plot/types.ts";
 import { type Curve, type Figure, FIGURE_GROUPS } from "../report/figures.ts";
+import { pointsOf } from "../report/points.ts";
 import { curveOf, pathOf } from "./curves.ts";
 import type { RunGroup } from "./types.ts";
-
-/** With more groups than this, whose colours come again, every second time round is dashed. */
-const COLOURS: readonly Tone[] = ["chosen", "rejected", "moving", "initial", "c1", "c2", "c3", "c4", "plain"];
 
 /** Held-out metrics that a comparison draws against KL. */
 const QUALITIES = [
@@ -14,27 +13,36 @@ const QUALITIES = [
     title: "Held-out reward accuracy over KL",
     label: "accuracy",
     reach: [0.5, 1],
+    // Before the first step all rewards are 0, and no pair counts as won.
+    isMeasured: (kl: number) => kl > 0,
   },
-  { metric: "eval_rewards_initial/margins", title: "Held-out margin over KL", label: "margin", reach: [0] },
+  {
+    metric: "eval_rewards_initial/margins",
+    title: "Held-out margin over KL",
+    label: "margin",
+    reach: [0],
+    isMeasured: () => true,
+  },
   {
     metric: "eval_logps/chosen",
     title: "Held-out chosen log-prob over KL",
     label: "log-prob, nats",
     reach: [],
+    isMeasured: () => true,
   },
 ] as const;
 
-/** How every group looks in all figures. */
+/** How every group looks in all figures: where colours come again, they are dashed every second time round. */
 export function appearanceOf(index: number): Pick<PlotSeries, "tone" | "dashed"> {
   return {
-    tone: COLOURS[index % COLOURS.length]!,
-    dashed: Math.floor(index / COLOURS.length) % 2 === 1,
+    tone: TONES[index % TONES.length]!,
+    dashed: Math.floor(index / TONES.length) % 2 === 1,
   };
 }
 
 /** Quality against KL: each evaluation of a run is a point, joined in the order of steps. */
 export function qualitySection(groups: readonly RunGroup[]): PageSection {
-  const figures = QUALITIES.map(({ metric, title, label, reach }): PlotOptions => ({
+  const figures = QUALITIES.map(({ metric, title, label, reach, isMeasured }): PlotOptions => ({
     title,
     reading:
       "Each dot is an evaluation, joined in the order of steps: at equal KL the higher curve has bought more with the " +
@@ -44,7 +52,7 @@ export function qualitySection(groups: readonly RunGroup[]): PageSection {
     series: groups.map((group, index) => ({
       name: group.name,
       marks: "both",
-      points: pathOf(group, { x: "eval_kl/initial", y: metric }),
+      points: pathOf(group, { x: "eval_kl/initial", y: metric }).filter(({ x }) => isMeasured(x)),
       ...appearanceOf(index),
     })),
   }));
@@ -65,7 +73,9 @@ export function curveSections(groups: readonly RunGroup[]): PageSection[] {
 export function commonMetrics(groups: readonly RunGroup[]): string[] {
   return FIGURE_GROUPS.flatMap(({ figures }) => figures.flat()).flatMap(({ curves }) => curves)
     .map(({ metric }) => metric)
-    .filter((metric) => groups.every((group) => curveOf(group, metric).length > 0));
+    .filter((metric) =>
+      groups.every(({ runs }) => runs.every(({ metrics }) => pointsOf(metrics, metric).length > 0))
+    );
 }
 
 /** One metric of all groups that have it; nothing where fewer than two do, or where it is the same in all of them. */

@@ -1,5 +1,5 @@
 import type { PageTable } from "../page/types.ts";
-import { formatNumber } from "../report/html.ts";
+import { formatNumber } from "../html.ts";
 import { pointsOf } from "../report/points.ts";
 import { summarize } from "./curves.ts";
 import { differences } from "./group_runs.ts";
@@ -56,29 +56,6 @@ export function differenceTable(groups: readonly RunGroup[]): PageTable {
   };
 }
 
-/** What was measured of the policies afterwards; empty where nothing was. */
-export function evaluationTable(groups: readonly RunGroup[]): PageTable {
-  const names = [
-    ...new Set(groups.flatMap(({ runs }) => runs.flatMap(({ evaluation = {} }) => Object.keys(evaluation)))),
-  ];
-  return {
-    title: "Evaluations",
-    reading:
-      "Numbers in brackets are 95 % intervals: over the evaluated records for a single run, over seeds for several.",
-    columns: ["setting", ...names],
-    rows: names.length === 0
-      ? []
-      : groups.map((group) => [group.name, ...names.map((name) => describe(evaluated(group, name)))]),
-  };
-}
-
-/** A measurement of a group: a single run's own, or the mean over the seeds that have it. */
-export function evaluated({ runs }: RunGroup, name: string): Measurement | undefined {
-  const found = runs.flatMap(({ evaluation }) => evaluation?.[name] ?? []);
-  if (found.length < 2) return found[0];
-  return summarize(found.map(({ mean }) => mean), { resamples: 10_000 });
-}
-
 function finalValue({ runs }: RunGroup, metric: string): Measurement | undefined {
   const last = metric.startsWith("eval_") || metric === "reference/updates" ? 1 : LAST_VALUES;
   const values = runs.flatMap(({ metrics }) => {
@@ -88,7 +65,8 @@ function finalValue({ runs }: RunGroup, metric: string): Measurement | undefined
   return values.length === 0 ? undefined : summarize(values, { resamples: 10_000 });
 }
 
-function describe(measured: Measurement | undefined): string {
+/** A measurement with its interval as text; a dash for none. */
+export function describe(measured: Measurement | undefined): string {
   if (measured === undefined) return "–";
   const { mean, low, high } = measured;
   const interval = low === undefined || high === undefined || low === high

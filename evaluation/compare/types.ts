@@ -18,7 +18,7 @@ export interface ComparedRun {
   readonly config: unknown;
   /** One row a step, in order. */
   readonly metrics: readonly MetricRow[];
-  /** What was measured of its policy afterwards, by dotted name; nothing by default. */
+  /** What was measured of its policy afterwards, by name (`gold/score`, `samples/kl/initial`); nothing by default. */
   readonly evaluation?: Readonly<Record<string, Measurement>>;
 }
 

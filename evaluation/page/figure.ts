@@ -3,7 +3,7 @@ import { drawChart } from "../plot/draw_chart.ts";
 import { legendOf } from "../plot/legend.ts";
 import { assignTones } from "../plot/theme.ts";
 import type { PlotOptions } from "../plot/types.ts";
-import { escapeHtml } from "../report/html.ts";
+import { escapeHtml } from "../html.ts";
 
 /** As wide as half a page, so that text has its own size on a desktop. */
 const SIZE = { width: 460, height: 250 };

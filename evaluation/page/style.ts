@@ -16,7 +16,7 @@ h3 { margin: 0; font-size: 1rem; }
 .facts dd { margin: 0; font-weight: 600; line-height: 1.3; }
 .note { margin: 1.5rem 0 0; color: var(--soft); max-width: 44rem; }
 .text { max-width: 44rem; }
-.figures, .said { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
+.figures, .said { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
 figure, .sample { margin: 0; padding: 1rem; background: var(--card); border: 1px solid var(--edge); border-radius: 8px; }
 figure + figure.table, .figures + figure.table { margin-top: 1rem; }
 figcaption { color: var(--soft); font-size: 0.875rem; }

@@ -1,6 +1,6 @@
 import * as Plot from "@observablehq/plot";
 import { DOMParser } from "linkedom";
-import { formatNumber } from "../report/html.ts";
+import { formatNumber } from "../html.ts";
 import { type Domain, isDrawable } from "./domain.ts";
 import { marksOf } from "./marks.ts";
 import type { PlotAxis, PlotOptions, Tone } from "./types.ts";

@@ -1,4 +1,4 @@
-import { escapeHtml } from "../report/html.ts";
+import { escapeHtml } from "../html.ts";
 import { isDrawable } from "./domain.ts";
 import { colorOf } from "./theme.ts";
 import type { PlotOptions, Tone } from "./types.ts";
@@ -25,7 +25,8 @@ export function legendOf(plots: readonly PlotOptions[], tones: ReadonlyMap<strin
         : `<path d="M2,6H26" stroke="${color}" stroke-width="2.5"${
           dashed ? ` stroke-dasharray="6 4"` : ""
         }/>`;
-      const dot = marks === "line" ? "" : `<circle cx="14" cy="6" r="4" fill="${color}"/>`;
+      const paint = dashed ? `fill="var(--card)" stroke="${color}" stroke-width="1.5"` : `fill="${color}"`;
+      const dot = marks === "line" ? "" : `<circle cx="14" cy="6" r="4" ${paint}/>`;
       entries.set(name, { name, note, swatch: line + dot });
     }
   }

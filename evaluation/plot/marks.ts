@@ -56,10 +56,10 @@ export function marksOf(series: PlotSeries, { tone, isDrawable, floor }: MarkOpt
       x: "x",
       y: "y",
       r: faint ? 2 : 3.5,
-      fill: color,
+      fill: dashed ? "var(--card)" : color,
       fillOpacity: faint ? 0.35 : 1,
-      stroke: "var(--card)",
-      strokeWidth: 1,
+      stroke: dashed ? color : "var(--card)",
+      strokeWidth: dashed ? 1.5 : 1,
       className: "dot",
     }),
   ];

@@ -1,4 +1,4 @@
-import { escapeHtml } from "../report/html.ts";
+import { escapeHtml } from "../html.ts";
 import { type Domain, domainsOf, union } from "./domain.ts";
 import { drawChart } from "./draw_chart.ts";
 import { drawLegend, type LegendEntry, legendOf } from "./legend.ts";

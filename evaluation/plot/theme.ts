@@ -1,7 +1,17 @@
 import type { Tone } from "./types.ts";
 
-/** The tones in the order in which series without one take them. */
-const ORDER: readonly Tone[] = ["chosen", "rejected", "moving", "initial", "c1", "c2", "c3", "c4", "plain"];
+/** All tones, in the order in which series without one take them. */
+export const TONES: readonly Tone[] = [
+  "chosen",
+  "rejected",
+  "moving",
+  "initial",
+  "c1",
+  "c2",
+  "c3",
+  "c4",
+  "plain",
+];
 
 /** CSS variables of a light page, and of a dark one. */
 const VARIABLES = {
@@ -42,8 +52,8 @@ export function assignTones(
   const tones = new Map<string, Tone>();
   for (const { name, tone } of series) if (tone !== undefined) tones.set(name, tone);
   const taken = new Set(tones.values());
-  const free = ORDER.filter((tone) => !taken.has(tone));
-  const choices = free.length > 0 ? free : ORDER;
+  const free = TONES.filter((tone) => !taken.has(tone));
+  const choices = free.length > 0 ? free : TONES;
   let next = 0;
   for (const { name } of series) {
     if (!tones.has(name)) tones.set(name, choices[next++ % choices.length]!);

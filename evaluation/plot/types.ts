@@ -24,11 +24,11 @@ export interface PlotSeries {
   readonly points: readonly PlotPoint[];
   /** How they are drawn; a line by default. Intervals are a band along a line, and whiskers at dots. */
   readonly marks?: "line" | "dots" | "both";
-  /** Whether the line is dashed; not by default. */
+  /** Whether the line is dashed, and dots are hollow; not by default. */
   readonly dashed?: boolean;
   /** Whether it is drawn thin and pale and left out of the legend, as single steps below their mean; not by default. */
   readonly faint?: boolean;
-  /** Its colour; by default the next that no other series has, the same for all series of one name. */
+  /** Its colour; by default the next that no other name has, of nine that come again after that. */
   readonly tone?: Tone;
   /** What the legend adds to its name, such as the latest value. */
   readonly note?: string;

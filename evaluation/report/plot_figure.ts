@@ -1,6 +1,6 @@
 import type { PlotOptions, PlotPoint, PlotSeries } from "../plot/types.ts";
 import type { Comparison, Curve, Figure } from "./figures.ts";
-import { formatNumber } from "./html.ts";
+import { formatNumber } from "../html.ts";
 import { countNotFinite, downsample, extentOf, movingMean, type Point, pointsOf, rangeOf } from "./points.ts";
 import type { MetricRow } from "./types.ts";
 

@@ -1,9 +1,9 @@
 /** What all commands have in common. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { configHelp } from "../../cli/config.ts";
+import { type Command, configHelp } from "../../cli/config.ts";
 import { assertRefuses, type CommandName, createWorkspace, trainFlags } from "./workspace.ts";
 
-const COMMANDS: readonly Exclude<CommandName, "download">[] = [
+const COMMANDS: readonly Command[] = [
   "train",
   "sft",
   "inspect",
@@ -25,7 +25,7 @@ for (const command of COMMANDS) {
 
 Deno.test("every command names what it needs and was not told", async () => {
   await using workspace = await createWorkspace();
-  const missing: Record<Exclude<CommandName, "train" | "download">, string> = {
+  const missing: Record<Exclude<Command, "train">, string> = {
     sft: "data.train: is missing: ",
     inspect: "data.train: is missing: ",
     score: "data.records: is missing: ",

@@ -20,11 +20,18 @@ Deno.test("compare writes a page of two runs and prints their numbers", async ()
     );
     assertEquals(code, 0, stderr);
   }
+  const estimate = (mean: number) => ({
+    mean,
+    standard_error: 1,
+    interval: [mean - 0.25, mean + 0.25],
+    count: 5,
+  });
   await workspace.write(
     "runs/0.2/evaluation.json",
     JSON.stringify({
-      kl: { initial: { mean: 2, interval: [1, 3], count: 5 } },
-      win_rate: { mean: 0.75, interval: [0.5, 1] },
+      settings: {},
+      measures: { "samples/kl/initial": estimate(2), "gold/win_rate": { ...estimate(0.75), wins: 4 } },
+      notes: [],
     }),
   );
   const { code, stdout, stderr } = await workspace.run("compare", [
@@ -42,7 +49,12 @@ Deno.test("compare writes a page of two runs and prints their numbers", async ()
   ]);
   const page = await workspace.read("c.html");
   for (
-    const part of ["Held-out margin over KL", "<td>0.75 [0.5, 1]</td>", "win_rate over KL", "reference.alpha"]
+    const part of [
+      "Held-out margin over KL",
+      "<td>0.75 [0.5, 1]</td>",
+      "Win rate by the gold score over KL",
+      "reference.alpha",
+    ]
   ) {
     assertStringIncludes(page, part);
   }
@@ -62,6 +74,11 @@ Deno.test("compare refuses what is no run, what is named twice, and flags that i
   await workspace.write("begun/config.yaml", "loss: { type: dpo }\n");
   assertOneLine(await workspace.run("compare", ["begun"]), ["begun: has no metrics yet"]);
   await workspace.write("begun/metrics.jsonl", `{"step":1,"loss":0.7}\n`);
+  await workspace.write("begun/evaluation.json", `{"gold":1}`);
+  assertOneLine(await workspace.run("compare", ["begun"]), [
+    "begun/evaluation.json: not what evaluate writes",
+  ]);
+  await Deno.remove(`${workspace.root}/begun/evaluation.json`);
   assertOneLine(await workspace.run("compare", ["begun", "--output=no/such/c.html"]), [
     "no/such/c.html: cannot write here",
   ]);

@@ -123,6 +123,31 @@ Deno.test("sweep refuses a grid before its first run, and a directory that holds
   assertEquals(await workspace.read("runs/s/seed=0/notes.txt"), "mine");
 });
 
+Deno.test("sweep stops when it is interrupted, and goes on from there", async () => {
+  await using workspace = await createWorkspace();
+  await writeSweep(workspace, "{ training.steps: [3000, 8] }");
+  const process = workspace.start("sweep", ["sweep.yaml"]);
+  const reader = process.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  let stderr = "";
+  while (!stderr.includes("step ")) {
+    const { value, done } = await reader.read();
+    assert(!done, stderr);
+    stderr += value;
+  }
+  process.kill("SIGINT");
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    stderr += value;
+  }
+  const [{ code }] = await Promise.all([process.status, process.stdout.cancel()]);
+  assertEquals(code, 130, stderr);
+  assertStringIncludes(stderr, "error: steps=3000: interrupted; the same command again goes on from here");
+  assertEquals(await runsIn(workspace), ["steps=3000"]);
+  const listed = await workspace.run("sweep", ["sweep.yaml", "--dry-run"]);
+  assertStringIncludes(listed.stdout, "steps=3000  to be continued\n  steps=8\n");
+});
+
 async function digest(workspace: Workspace, path: string): Promise<string> {
   const digests = await workspace.snapshot();
   const weights = digests[`${path}/model/model.safetensors`];

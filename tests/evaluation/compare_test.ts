@@ -50,18 +50,24 @@ Deno.test("compareRuns draws quality against KL, and each metric once with all g
   assertEquals(/NaN|undefined/.test(html), false);
 });
 
-Deno.test("compareRuns draws evaluations over the KL that they measured", () => {
-  const evaluation = (win: number) => ({
-    more: {
-      evaluation: { "kl.initial": { mean: 3 }, "win_rate": { mean: win, low: win - 0.1, high: win + 0.1 } },
-    },
-  });
-  const { html } = compare([
-    runOf({ alpha: 0.4, seed: 0, ...evaluation(0.6) }),
-    runOf({ alpha: 0.6, seed: 0, ...evaluation(0.7) }),
-  ]);
-  assert(titles(html).includes("win_rate over KL"));
-  assertStringIncludes(html, "<td>0.6 [0.5, 0.7]</td>");
+Deno.test("compareRuns draws evaluations over the KL that they measured, seeds as one point", () => {
+  const evaluated = (alpha: number, seed: number, score: number) =>
+    runOf({
+      alpha,
+      seed,
+      more: {
+        evaluation: {
+          "samples/kl/initial": { mean: alpha * 10, low: 1, high: 9 },
+          "gold/score": { mean: score, low: score - 0.1, high: score + 0.1 },
+        },
+      },
+    });
+  const { html } = compare([evaluated(0.4, 0, 0.6), evaluated(0.6, 0, 0.7), evaluated(0.6, 1, 0.9)]);
+  assert(titles(html).includes("Gold score over KL"));
+  assertEquals(titles(html).some((title) => title!.includes("judge")), false);
+  // A run's own interval, and that of two seeds, of which a quarter of the means is the lower and a quarter the higher one.
+  assertStringIncludes(html, "<td>gold/score</td><td>0.6 [0.5, 0.7]</td><td>0.8 [0.7, 0.9]</td>");
+  assertStringIncludes(html, "<td>samples/kl/initial</td><td>4 [1, 9]</td><td>6</td>");
 });
 
 Deno.test("compareRuns gives the same bytes for the same runs", () => {

@@ -81,6 +81,9 @@ Deno.test("renderPlot draws intervals as a band along a line and as whiskers at 
   assertEquals(count(group(dots, "whisker")!, "<line"), 3);
   assertEquals(count(group(dots, "dot")!, "<circle"), 3);
   assertEquals(dots.includes(`class="line"`), false);
+  const hollow = renderPlot(plot({ series: [{ name: "one", points, marks: "dots", dashed: true }] }));
+  assertEquals(count(hollow, `stroke="var(--chosen)" stroke-width="1.5"/>`), 1, "the legend's dot");
+  assertMatch(hollow, /<g [^>]*stroke="var\(--chosen\)"[^>]* fill="var\(--card\)"[^>]*class="dot"/);
   // A curve that goes back along the axis has no area above a place.
   const back = renderPlot(plot({ series: [{ name: "one", points: [...points].reverse() }] }));
   assertEquals(back.includes(`class="band"`), false);

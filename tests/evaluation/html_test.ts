@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { escapeHtml, formatNumber } from "../../../evaluation/report/html.ts";
+import { escapeHtml, formatNumber } from "../../evaluation/html.ts";
 
 Deno.test("escapeHtml escapes what has a meaning in HTML and nothing else", () => {
   assertEquals(escapeHtml(`<a b="c" d='e'>&amp; ▁é`), "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;amp; ▁é");
