@@ -4,7 +4,7 @@
  * arXiv 2404.09656).
  *
  * Losses and reference strategies are pure functions that need no GPU. For whole runs see `@tr/align/training`; every
- * folder is an export of its own.
+ * folder is an export of its own. Reports and plots are in `@tr/align/evaluation` only, which loads a plotting library.
  *
  * @example The two halves of TR-DPO
  * ```ts
@@ -34,4 +34,3 @@ export * from "./models/mod.ts";
 export * from "./data/mod.ts";
 export * from "./hub/mod.ts";
 export * from "./training/mod.ts";
-export * from "./evaluation/mod.ts";

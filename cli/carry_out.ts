@@ -1,6 +1,5 @@
 /** Carries out a training run for a command: pre-flight, progress, report, summary. */
-import { renderReport } from "../evaluation/report.ts";
-import type { MetricRow } from "../evaluation/report/types.ts";
+import type { MetricRow, Report } from "../evaluation/report/types.ts";
 import { writeFileAtomic } from "../models/files/write_file.ts";
 import type { Metrics } from "../training/metrics.ts";
 import { checkDirectory, claimDirectory, type OutputDirectory } from "../training/output.ts";
@@ -89,8 +88,11 @@ async function follow(
   const progress = createProgress();
   const configText = stringifyConfig(config);
   const total = config.training.steps;
-  const report = (rows: readonly Metrics[], samples: readonly Sample[]) =>
-    writeFileAtomic(output.report, renderRun(run, { configText, rows, samples }));
+  // Loaded when it is first drawn with: a plotting library has no part in training.
+  const report = async (rows: readonly Metrics[], samples: readonly Sample[]) => {
+    const { renderReport } = await import("../evaluation/report.ts");
+    await writeFileAtomic(output.report, renderReport(describeReport(run, { configText, rows, samples })));
+  };
   let reported = performance.now();
   let interrupted = false;
   const interrupt = () => {
@@ -139,16 +141,16 @@ async function follow(
 /** The metric that shows what an adaptive strategy decides on. */
 const METRIC_OF = { kl: "kl/reference", margin: "rewards/margins", curvature: "curvature" } as const;
 
-function renderRun(
+function describeReport(
   run: PreparedRun,
   { configText, rows, samples }: { configText: string; rows: readonly Metrics[]; samples: readonly Sample[] },
-): string {
+): Report {
   const steps = rows.filter(({ step }) => step! > 0);
   const last = [...rows].reverse().find((row) => row["eval_rewards_initial/accuracies"] !== undefined);
   const accuracy = last?.["eval_rewards_initial/accuracies"];
   const { engine, config, records, strategy: { trigger } } = run;
   const name = typeof run.loss === "function" ? "custom loss" : run.loss.name;
-  return renderReport({
+  return {
     title: run.hasReference ? `${name}, reference ${run.strategy.description.name}` : name,
     config: configText,
     metrics: steps as unknown as MetricRow[],
@@ -178,7 +180,7 @@ function renderRun(
         ],
       ]),
     ],
-  });
+  };
 }
 
 function medianOf(values: readonly number[]): number {

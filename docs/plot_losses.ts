@@ -18,8 +18,7 @@ import { ipo } from "../losses/ipo.ts";
 import { ncaPair } from "../losses/nca_pair.ts";
 import { robust } from "../losses/robust.ts";
 import { sppoHard } from "../losses/sppo_hard.ts";
-import { lineChart } from "../evaluation/report/line_chart.ts";
-import { escapeHtml } from "../evaluation/report/html.ts";
+import { type PlotOptions, renderPanels } from "../evaluation/mod.ts";
 
 /** Losses that are drawn over the same numbers. */
 interface Panel {
@@ -110,7 +109,6 @@ const panels: Panel[] = [
 const REACH = 5;
 const HIGHEST = 4;
 const STEEPEST = 2;
-const COLOURS = ["c0", "c1", "c2", "c3"];
 
 /** The loss, and its derivative along the panel's axis, at x. */
 function evaluate(loss: Loss, at: Panel["at"], x: number): [value: number, slope: number] {
@@ -126,66 +124,34 @@ function evaluate(loss: Loss, at: Panel["at"], x: number): [value: number, slope
   return [height, chosen * gradients.chosen[0]! + rejected * gradients.rejected[0]!];
 }
 
-function drawPanel({ title, axis, at, losses }: Panel, place: { x: number; y: number }): string {
+/** A panel's losses, and their slopes beside them. */
+function plotsOf({ title, axis, at, losses }: Panel): PlotOptions[] {
   const xs = Array.from({ length: 40 * REACH + 1 }, (_, i) => i / 20 - REACH);
-  const lines = (component: 0 | 1, limit: number) =>
-    Object.values(losses).map((loss, i) => ({
-      className: COLOURS[i]!,
-      points: xs.map((x) => [x, evaluate(loss, at, x)[component]] as const).filter(([, y]) =>
+  const plot = (component: 0 | 1, { limit, reach }: { limit: number; reach: number[] }): PlotOptions => ({
+    title: component === 0 ? title : "… and its slope",
+    x: { label: axis, reach: [-REACH, REACH] },
+    y: { label: component === 0 ? "loss" : "slope", reach },
+    series: Object.entries(losses).map(([name, loss]) => ({
+      name,
+      points: xs.map((x) => ({ x, y: evaluate(loss, at, x)[component] })).filter(({ y }) =>
         Math.abs(y) <= limit
       ),
-    }));
-  const chart = (component: 0 | 1, values: readonly number[]) =>
-    lineChart(lines(component, Math.max(...values.map(Math.abs))), {
-      label: `${component === 0 ? "loss" : "slope"} over ${axis}: ${Object.keys(losses).join("; ")}`,
-      steps: [-REACH, REACH],
-      values,
-      rules: [0],
-    });
-  let left = 56;
-  const legend = Object.keys(losses).map((name, i) => {
-    const x = left;
-    left += 34 + 6.6 * name.length; // about as wide as the text
-    return `<path class="${COLOURS[i]}" d="M${x},40h14"/><text x="${x + 18}" y="44">${
-      escapeHtml(name)
-    }</text>`;
-  }).join("");
-  const inset = (svg: string, y: number) =>
-    svg.replace("<svg ", `<svg x="0" y="${y}" width="460" height="240" `);
-  return `<g transform="translate(${place.x},${place.y})"><text class="title" x="16" y="22">${
-    escapeHtml(title)
-  }</text>${legend}${inset(chart(0, [-0.5, HIGHEST]), 52)}${inset(chart(1, [-STEEPEST, STEEPEST]), 302)}` +
-    `<text class="side" x="436" y="78">loss</text><text class="side" x="436" y="328">slope</text>` +
-    `<text class="axis" x="246" y="${302 + 246}">${escapeHtml(axis)}</text></g>`;
+    })),
+    rules: [{ x: 0 }],
+  });
+  return [
+    plot(0, { limit: HIGHEST, reach: [-0.5, HIGHEST] }),
+    plot(1, { limit: STEEPEST, reach: [-STEEPEST, STEEPEST] }),
+  ];
 }
-
-const STYLE = `
-svg { --page: #ffffff; --ink: #1c1e21; --soft: #5d636b; --grid: #ececee;
-  --c0: #1766c8; --c1: #c8540a; --c2: #0b7f6b; --c3: #8a3fc0; }
-@media (prefers-color-scheme: dark) { svg { --page: #1b1e21; --ink: #e8e9eb; --soft: #9ba1a9; --grid: #31363b;
-  --c0: #62a8ff; --c1: #ff9950; --c2: #3fc6ab; --c3: #c08bf0; } }
-.page { fill: var(--page); }
-text { fill: var(--soft); font: 12px system-ui, sans-serif; font-variant-numeric: tabular-nums; }
-text.title { fill: var(--ink); font-size: 15px; font-weight: 600; }
-text.x, text.axis { text-anchor: middle; }
-text.side { text-anchor: end; }
-text.y { text-anchor: end; dominant-baseline: central; }
-path { fill: none; stroke: var(--tone); stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
-.grid { --tone: var(--grid); stroke-width: 1; }
-.zero { --tone: var(--soft); stroke-width: 1; }
-.rule { --tone: var(--soft); stroke-width: 1; stroke-dasharray: 2 4; opacity: 0.6; }
-${COLOURS.map((name) => `.${name} { --tone: var(--${name}); }`).join("\n")}
-`;
 
 /** The whole drawing. */
 export function lossesSvg(): string {
-  const [columns, width, height] = [2, 470, 566];
-  const rows = Math.ceil(panels.length / columns);
-  const drawn = panels.map((panel, i) =>
-    drawPanel(panel, { x: (i % columns) * width, y: Math.floor(i / columns) * height })
-  );
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${columns * width} ${rows * height}">` +
-    `<style>${STYLE}</style><rect class="page" width="100%" height="100%"/>\n${drawn.join("\n")}\n</svg>\n`;
+  return renderPanels(panels.flatMap(plotsOf), {
+    title: "Losses and their slopes over a pair's log-ratios",
+    columns: 2,
+    legend: "each",
+  });
 }
 
 if (import.meta.main) {

@@ -1,8 +1,8 @@
+import { renderPage } from "./page.ts";
+import type { PageSection } from "./page/types.ts";
 import { type Comparison, type Figure, FIGURE_GROUPS } from "./report/figures.ts";
-import { escapeHtml } from "./report/html.ts";
-import { renderComparison, renderFigure } from "./report/render_figure.ts";
-import { STYLE } from "./report/style.ts";
-import type { Report, Sample } from "./report/types.ts";
+import { plotComparison, plotFigure } from "./report/plot_figure.ts";
+import type { Report } from "./report/types.ts";
 
 /** With more updates than this, vertical rules would hide the curves. */
 const MOST_RULES = 40;
@@ -34,45 +34,32 @@ const MOST_RULES = 40;
  * ```
  */
 export function renderReport(report: Report): string {
-  const { title, config, summary = [], samples = [] } = report;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(title)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<h1>${escapeHtml(title)}</h1>
-${renderSummary(summary)}${renderPlots(report)}${renderSamples(samples)}<h2>Configuration</h2>
-<pre>${escapeHtml(config.trimEnd())}</pre>
-</body>
-</html>
-`;
-}
-
-function renderSummary(facts: NonNullable<Report["summary"]>): string {
-  if (facts.length === 0) return "";
-  const entries = facts.map(([label, value]) =>
-    `<div><dt>${escapeHtml(label)}</dt><dd>${escapeHtml(value)}</dd></div>\n`
-  );
-  return `<dl class="facts">\n${entries.join("")}</dl>\n`;
-}
-
-function renderPlots({ metrics, evaluations = [], referenceUpdates = [], bounds = {} }: Report): string {
-  const rows = [...metrics, ...evaluations].sort((a, b) => a.step - b.step);
-  if (rows.length === 0) return "";
-  const rules = referenceUpdates.length > MOST_RULES ? [] : referenceUpdates;
-  const render = (entry: Figure | Comparison) =>
-    "title" in entry
-      ? renderFigure(entry, { rows, rules, bounds })
-      : renderComparison(entry, { rows, rules, bounds });
-  const groups = FIGURE_GROUPS.map(({ heading, figures }) => {
-    const rendered = figures.map(render).join("");
-    return rendered && `<h2>${escapeHtml(heading)}</h2>\n<div class="figures">\n${rendered}</div>\n`;
+  const { title, config, metrics, summary = [], samples = [], evaluations = [], referenceUpdates = [] } =
+    report;
+  const isMeasured = metrics.length + evaluations.length > 0;
+  return renderPage({
+    title,
+    summary,
+    note: isMeasured ? describeCurves(referenceUpdates.length) : "",
+    sections: [
+      ...(isMeasured ? plotSections(report) : []),
+      { heading: "What it says, before and after", samples },
+      { heading: "Configuration", code: config },
+    ],
   });
-  return `<p class="note">${escapeHtml(describeCurves(referenceUpdates.length))}</p>\n${groups.join("")}`;
+}
+
+function plotSections(
+  { metrics, evaluations = [], referenceUpdates = [], bounds = {} }: Report,
+): PageSection[] {
+  const context = {
+    rows: [...metrics, ...evaluations].sort((a, b) => a.step - b.step),
+    rules: referenceUpdates.length > MOST_RULES ? [] : referenceUpdates,
+    bounds,
+  };
+  const plots = (entry: Figure | Comparison) =>
+    "title" in entry ? plotFigure(entry, context) : plotComparison(entry, context);
+  return FIGURE_GROUPS.map(({ heading, figures }) => ({ heading, figures: figures.flatMap(plots) }));
 }
 
 function describeCurves(updates: number): string {
@@ -83,16 +70,4 @@ function describeCurves(updates: number): string {
   const times = updates === 1 ? "once" : `${updates} times`;
   const where = updates > MOST_RULES ? "too often to mark each time" : "where the dotted vertical rules are";
   return `${curves} The reference moved ${times}, ${where}.`;
-}
-
-function renderSamples(samples: readonly Sample[]): string {
-  if (samples.length === 0) return "";
-  return `<h2>What it says, before and after</h2>\n${samples.map(renderSample).join("")}`;
-}
-
-function renderSample({ prompt, before, after }: Sample): string {
-  const said = (when: string, text: string) =>
-    `<div class="${when}"><h4>${when}</h4><p>${escapeHtml(text.trim() || "(nothing)")}</p></div>`;
-  return `<div class="sample"><p>${escapeHtml(prompt.trim())}</p>` +
-    `<div class="said">${said("before", before)}${said("after", after)}</div></div>\n`;
 }

@@ -25,9 +25,12 @@ export function standardError(values: readonly number[]): number {
   return Math.sqrt(squares / (n - 1) / n);
 }
 
-/** Options of {@linkcode bootstrapInterval}. */
+/** The lower and the upper end of an interval. */
+export type Interval = [low: number, high: number];
+
+/** Options of {@linkcode bootstrapInterval} and its kin. */
 export interface BootstrapOptions {
-  /** Share of resampled means that the interval covers, between 0 and 1; 0.95 by default. */
+  /** Share of resampled statistics that the interval covers, between 0 and 1; 0.95 by default. */
   confidence?: number;
   /** How many times to resample; 10,000 by default. */
   resamples?: number;
@@ -52,22 +55,42 @@ export interface BootstrapOptions {
  */
 export function bootstrapInterval(
   values: readonly number[],
-  { confidence = 0.95, resamples = 10_000, seed = 0 }: BootstrapOptions = {},
-): [low: number, high: number] {
-  if (values.length === 0) throw new RangeError("bootstrapInterval: no values; pass at least one");
+  options: BootstrapOptions = {},
+): Interval {
+  return bootstrapStatistic(values.length, {
+    ...options,
+    statistic: (drawn) => drawn.reduce((sum, i) => sum + values[i]!, 0) / drawn.length,
+  });
+}
+
+/**
+ * Returns an interval for any statistic of records, by the percentile bootstrap: whole records are drawn anew, so that what
+ * belongs together stays together.
+ *
+ * @param records How many records there are.
+ * @param options.statistic Called with the indices of the records that were drawn, in an array that is used again.
+ * @throws RangeError if there are no records, or an option is out of range.
+ */
+export function bootstrapStatistic(
+  records: number,
+  { statistic, confidence = 0.95, resamples = 10_000, seed = 0 }: BootstrapOptions & {
+    statistic: (drawn: Uint32Array) => number;
+  },
+): Interval {
+  if (records === 0) throw new RangeError("bootstrap: no values; pass at least one");
   if (!(confidence > 0 && confidence < 1)) {
-    throw new RangeError(`bootstrapInterval: confidence is ${confidence}; give a share between 0 and 1`);
+    throw new RangeError(`bootstrap: confidence is ${confidence}; give a share between 0 and 1`);
   }
   if (!Number.isInteger(resamples) || resamples < 1) {
-    throw new RangeError(`bootstrapInterval: resamples is ${resamples}; give an integer of 1 or more`);
+    throw new RangeError(`bootstrap: resamples is ${resamples}; give an integer of 1 or more`);
   }
   const random = createRandom(seed);
-  const means = Float64Array.from({ length: resamples }, () => {
-    let sum = 0;
-    for (let drawn = 0; drawn < values.length; drawn++) sum += values[random.below(values.length)]!;
-    return sum / values.length;
+  const drawn = new Uint32Array(records);
+  const statistics = Float64Array.from({ length: resamples }, () => {
+    for (let i = 0; i < records; i++) drawn[i] = random.below(records);
+    return statistic(drawn);
   }).sort();
   const tail = (1 - confidence) / 2;
-  const at = (share: number) => means[Math.min(resamples - 1, Math.floor(share * resamples))]!;
+  const at = (share: number) => statistics[Math.min(resamples - 1, Math.floor(share * resamples))]!;
   return [at(tail), at(1 - tail)];
 }

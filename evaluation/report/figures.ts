@@ -1,5 +1,4 @@
-/** The colours that a curve can have, by what it stands for. */
-export type Tone = "plain" | "chosen" | "rejected" | "moving" | "initial";
+import type { Tone } from "../plot/types.ts";
 
 /** One curve: which metric, what to call it and how it looks. */
 export interface Curve {
