@@ -39,7 +39,8 @@ export const HIGHEST_REWARD = ATTRIBUTES.length * WORTH.confirmed + WORTH.courte
  * @param reply What was said, without special tokens; spaces around it don't matter. Nothing at all is worth 0.
  */
 export function judge(order: Order, reply: string): Judgement {
-  const sentences = reply.match(/[^.]+\.?|\./g)?.map((part) => part.trim()).filter((part) => part !== "") ?? [];
+  const sentences = reply.match(/[^.]+\.?|\./g)?.map((part) => part.trim()).filter((part) => part !== "") ??
+    [];
   const confirmed = new Set<string>();
   const said = new Set<string>();
   const kinds = sentencesOf(order);

@@ -1,5 +1,5 @@
 import type { Generator } from "@tr/align/models";
-import { type Judgement, judge } from "./gold.ts";
+import { judge, type Judgement } from "./gold.ts";
 import { type Order, promptOf } from "./language.ts";
 import { MAX_REPLY_TOKENS, type Speaker } from "./speaker.ts";
 

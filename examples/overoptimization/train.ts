@@ -1,4 +1,4 @@
-import { type ReferenceStrategy } from "@tr/align/reference";
+import type { ReferenceStrategy } from "@tr/align/reference";
 import { startOfRun, type TrainingExample, trainSteps } from "@tr/align/training";
 import type { Trainer } from "./trainer.ts";
 

@@ -2,7 +2,13 @@ import { type BatchShape, chooseShapes, measureGroups, type PackedGroup } from "
 import type { Device } from "@tr/align/kernels";
 import { type CompiledLoss, compileLoss, dpo, ipo, ktoPaired, type Loss } from "@tr/align/losses";
 import { createGenerator, type Generator, openModelDirectory, uploadDirectory } from "@tr/align/models";
-import { createEngine, type Engine, pairExamples, planBatches, type TrainingExample } from "@tr/align/training";
+import {
+  createEngine,
+  type Engine,
+  pairExamples,
+  planBatches,
+  type TrainingExample,
+} from "@tr/align/training";
 import type { Preference } from "./preferences.ts";
 import { MAX_REPLY_TOKENS, type Speaker } from "./speaker.ts";
 
@@ -46,17 +52,17 @@ export function examplesOf(preferences: readonly Preference[]): TrainingExample[
 }
 
 /**
- * The shapes that hold every batch of several data sets, and every batch of samples, however long they become.
+ * The shapes that hold every batch of several sets of pairs, each trained on with its index as the seed, and every batch of samples, however long they become.
  *
  * @param options.longestPrompt Tokens of the longest prompt that samples are drawn for.
  */
 export function shapesOf(
   sets: readonly (readonly TrainingExample[])[],
-  options: { batchSize: number; steps: number; seeds: readonly number[]; longestPrompt: number },
+  options: { batchSize: number; steps: number; longestPrompt: number },
 ): BatchShape[] {
-  const { batchSize, steps, seeds, longestPrompt } = options;
-  const trained = sets.flatMap((examples, i) =>
-    planBatches(examples, { steps, batchSize, accumulate: 1, seed: seeds[i]!, shuffle: true }).shapes
+  const { batchSize, steps, longestPrompt } = options;
+  const trained = sets.flatMap((examples, seed) =>
+    planBatches(examples, { steps, batchSize, accumulate: 1, seed, shuffle: true }).shapes
   );
   const longest: PackedGroup = {
     prompt: new Int32Array(longestPrompt),
