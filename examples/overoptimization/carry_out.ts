@@ -6,7 +6,7 @@ import { type Order, promptOf, shuffledOrders } from "./language.ts";
 import { measurePolicy } from "./measure_policy.ts";
 import { labelPreferences, type Preference } from "./preferences.ts";
 import { drawReplies, promptTokens } from "./replies.ts";
-import { type Checkpoint, readResult, type RunResult, writeResult } from "./results.ts";
+import { type Checkpoint, claimExperiment, readResult, type RunResult, writeResult } from "./results.ts";
 import { type Experiment, type Grid, type Setting, strategyOf } from "./settings.ts";
 import { createSpeaker } from "./speaker.ts";
 import { teachSpeaker } from "./supervised.ts";
@@ -48,6 +48,7 @@ export interface CarryOutOptions {
 export async function carryOut(device: Device, options: CarryOutOptions): Promise<RunResult[]> {
   const { directory, experiment, grid, onEvent = () => {} } = options;
   const { settings, seeds } = grid;
+  await claimExperiment(directory, experiment);
   const speaker = createSpeaker();
   const deck = dealOrders(experiment);
   const model = `${directory}/supervised/model`;
@@ -83,7 +84,7 @@ export async function carryOut(device: Device, options: CarryOutOptions): Promis
   let trainer: { of: string; value: Trainer } | undefined;
   for (const setting of settings) {
     for (const seed of seeds) {
-      const known = await readResult(directory, { setting, seed, experiment });
+      const known = await readResult(directory, { setting, seed });
       const of = `${setting.loss} ${setting.beta}`;
       if (known === null && trainer?.of !== of) trainer = { of, value: await trainerOf(setting, shapes) };
       const result = known ?? await run(trainer!.value, { setting, seed, examples: sets[seed]! });

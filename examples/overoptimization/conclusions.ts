@@ -10,20 +10,23 @@ export function conclude(summaries: readonly SettingSummary[]): string[] {
   const moving = summaries.filter((summary) => !isFrozen(summary));
   return [
     ...frozen.map(hump),
-    tally("At the end of training, a moving reference against a frozen one of the same β", {
+    tally("Gold reward at the end with a moving reference, less that with a frozen one of the same β", {
       of: moving.flatMap((summary) => named(summary, summary.endOverFrozen)),
     }),
-    tally("At the same KL, a moving reference against a frozen one of the same β", {
+    tally("Gold reward at the same KL with a moving reference, less that with a frozen one of the same β", {
       of: moving.flatMap((summary) =>
         summary.matched.flatMap(({ kl, overFrozen }) => named(summary, overFrozen, `at KL ${kl}`))
       ),
     }),
-    tally("At the same KL, a moving reference against a frozen one of the β that is best there", {
-      of: moving.flatMap((summary) =>
-        summary.matched.flatMap(({ kl, overBest }) => named(summary, overBest?.gain ?? null, `at KL ${kl}`))
-      ),
-    }),
-    tally("What of the best gold reward is lost at the end with a moving reference", {
+    tally(
+      "Gold reward at the same KL with a moving reference, less that with a frozen one of the β that is best there",
+      {
+        of: moving.flatMap((summary) =>
+          summary.matched.flatMap(({ kl, overBest }) => named(summary, overBest?.gain ?? null, `at KL ${kl}`))
+        ),
+      },
+    ),
+    tally("Best gold reward with a moving reference, less that at the end", {
       of: moving.flatMap((summary) => named(summary, summary.lost)),
     }),
   ];

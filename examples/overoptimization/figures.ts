@@ -2,7 +2,7 @@ import type { PlotOptions, PlotSeries } from "@tr/align/evaluation";
 import { describeLoss, isMain, isSwept } from "./settings.ts";
 import { referenceName, type SettingSummary } from "./summary.ts";
 
-/** The least KL that is drawn, in nats; the start itself is at 0, which a logarithmic axis lacks. */
+/** The least KL that is drawn, in nats. */
 const LEAST_KL = 0.1;
 
 const GOLD_AXIS = { label: "gold reward" };
@@ -18,7 +18,7 @@ export function goldAgainstKl(summaries: readonly SettingSummary[]): PlotOptions
     title,
     x: KL_AXIS,
     y: GOLD_AXIS,
-    series: members.map(againstKl),
+    series: againstKl(members),
     levels: startLevel(members),
   }));
 }
@@ -34,7 +34,7 @@ export function sweepAgainstKl(summaries: readonly SettingSummary[]): PlotOption
       title: `${describeLoss(members[0]!.setting)}, ${title}`,
       x: KL_AXIS,
       y: GOLD_AXIS,
-      series: [...frozen, ...members].map(againstKl),
+      series: againstKl([...frozen, ...members]),
       levels: startLevel(members),
     }];
   };
@@ -66,13 +66,26 @@ export function goldOverSteps(summaries: readonly SettingSummary[]): PlotOptions
   }));
 }
 
-function againstKl(summary: SettingSummary): PlotSeries {
-  return {
+/** The seeds' own ways, pale, below their mean at the same KL, which ends where the first seed does. */
+function againstKl(members: readonly SettingSummary[]): PlotSeries[] {
+  const seeds = members.flatMap((summary) =>
+    summary.paths.map((points): PlotSeries => ({
+      ...styleOf(summary),
+      faint: true,
+      // The start itself is at 0, which a logarithmic axis lacks.
+      points: points.filter(({ kl }) => kl >= LEAST_KL).map(({ kl, gold }) => ({ x: kl, y: gold })),
+    }))
+  );
+  const means = members.map((summary): PlotSeries => ({
     ...styleOf(summary),
-    marks: "both",
-    points: summary.curve.filter(({ kl }) => kl.value >= LEAST_KL)
-      .map(({ kl, gold: { value, interval: [low, high] } }) => ({ x: kl.value, y: value, low, high })),
-  };
+    points: summary.againstKl.map(({ kl, gold: { value, interval: [low, high] } }) => ({
+      x: kl,
+      y: value,
+      low,
+      high,
+    })),
+  }));
+  return [...seeds, ...means];
 }
 
 function styleOf(summary: SettingSummary): Pick<PlotSeries, "name" | "dashed"> & { tone?: "plain" } {

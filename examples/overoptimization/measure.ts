@@ -13,7 +13,7 @@ export interface Divergence {
   readonly logRatio: number[];
 }
 
-/** Prompts of `batchSize` replies each, in groups as the engine takes them: neighbours with one prompt are one. */
+/** Replies, two to each order, in groups as the engine takes them: neighbours have one prompt. */
 export function groupReplies(replies: readonly Pick<Reply, "prompt" | "completion">[]): PackedGroup[] {
   return Array.from({ length: replies.length / 2 }, (_, i) => ({
     prompt: replies[2 * i]!.prompt,

@@ -17,8 +17,8 @@ export interface Findings {
 
 /** How to read the curves. */
 export const READING =
-  "Each curve follows training from left to right, away from the policy at the start; bands are " +
-  "95 % intervals over seeds and orders. Where a curve falls, preferences are learnt at the cost of what they stand for.";
+  "Each pale curve follows the training of a seed, away from the policy at the start; the strong one is " +
+  "their mean at the same KL, as far as all of them come, with its 95 % interval. Where a curve falls, preferences are learnt at the cost of what they stand for.";
 
 /** The pictures, by the part of their name that differs. */
 export function pictures(summaries: readonly SettingSummary[]): { name: string; svg: string }[] {

@@ -52,44 +52,60 @@ export async function writeResult(directory: string, result: RunResult): Promise
   await writeFileAtomic(resultPath(directory, result), JSON.stringify(result) + "\n");
 }
 
-/**
- * Reads a result if the run is finished.
- *
- * @throws Error if it is of another experiment.
- */
+/** Reads a result; null if the run isn't finished. */
 export async function readResult(
   directory: string,
-  run: Pick<RunResult, "setting" | "seed" | "experiment">,
+  run: Pick<RunResult, "setting" | "seed">,
 ): Promise<RunResult | null> {
-  const path = resultPath(directory, run);
-  let text: string;
+  const text = await readIfThere(resultPath(directory, run));
+  return text === null ? null : JSON.parse(text);
+}
+
+/**
+ * Notes in a directory what its results and its supervised model are made with.
+ *
+ * @throws Error if they were made with something else.
+ */
+export async function claimExperiment(directory: string, experiment: Experiment): Promise<void> {
+  const path = `${directory}/experiment.json`;
+  const text = JSON.stringify(experiment, null, 2) + "\n";
+  const former = await readIfThere(path);
+  if (former !== null && former !== text) {
+    throw new Error(
+      `${path}: the runs there were made with other settings; remove ${directory}, or choose another`,
+    );
+  }
+  await Deno.mkdir(directory, { recursive: true });
+  await writeFileAtomic(path, text);
+}
+
+async function readIfThere(path: string): Promise<string | null> {
   try {
-    text = await Deno.readTextFile(path);
+    return await Deno.readTextFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
     throw error;
   }
-  const result: RunResult = JSON.parse(text);
-  if (JSON.stringify(result.experiment) === JSON.stringify(run.experiment)) return result;
-  throw new Error(`${path}: the run was made with other settings of the experiment; remove ${directory}`);
 }
 
 /**
  * Reads the results of a whole grid.
  *
- * @throws Error if a run is missing, or is of another experiment.
+ * @throws Error if a run is missing, or the results are of another experiment.
  */
 export async function readGrid(
   directory: string,
   { grid: { settings, seeds }, experiment }: { grid: Grid; experiment: Experiment },
 ): Promise<RunResult[]> {
+  await claimExperiment(directory, experiment);
   const results: RunResult[] = [];
   for (const setting of settings) {
     for (const seed of seeds) {
-      const run = { setting, seed, experiment };
-      const result = await readResult(directory, run);
+      const result = await readResult(directory, { setting, seed });
       if (result === null) {
-        throw new Error(`${resultPath(directory, run)}: there is no such result; run without --report first`);
+        throw new Error(
+          `${resultPath(directory, { setting, seed })}: there is no such result; run without --report first`,
+        );
       }
       results.push(result);
     }

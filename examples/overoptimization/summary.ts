@@ -6,6 +6,9 @@ import { bestCheckpoint, difference, goldAtDivergences, meanOverSeeds, type Meas
 /** KL at which settings are compared, in nats. */
 export const MATCHED_KL = [1, 4, 8] as const;
 
+/** KL at which curves are drawn, from 1/8 to 64 nats, each √2 times the one before. */
+const CURVE_KL = Array.from({ length: 19 }, (_, i) => 2 ** (i / 2 - 3));
+
 /** A checkpoint over all seeds. */
 export interface CurvePoint {
   /** Optimizer steps. */
@@ -34,6 +37,10 @@ export interface SettingSummary {
   readonly setting: Setting;
   /** Its checkpoints. */
   readonly curve: readonly CurvePoint[];
+  /** Gold reward over all seeds where each has come that far from the start, as far as all of them come. */
+  readonly againstKl: readonly { readonly kl: number; readonly gold: Measured }[];
+  /** Each seed's checkpoints. */
+  readonly paths: readonly (readonly { readonly kl: number; readonly gold: number }[])[];
   /** The best of them. */
   readonly best: { readonly step: number; readonly kl: number; readonly gold: Measured };
   /** How much of the best is lost at the end. */
@@ -73,6 +80,13 @@ export function summarize(results: readonly RunResult[]): SettingSummary[] {
         kl: meanOverSeeds(runs.map(({ checkpoints }) => checkpoints[i]!.kl)),
         gold: meanOverSeeds(runs.map(({ checkpoints }) => checkpoints[i]!.gold)),
       })),
+      againstKl: CURVE_KL.flatMap((kl) => {
+        const gold = goldAtDivergences(runs, kl);
+        return gold === null ? [] : [{ kl, gold: meanOverSeeds(gold) }];
+      }),
+      paths: runs.map(({ checkpoints }) =>
+        checkpoints.map(({ kl, gold }) => ({ kl: mean(kl), gold: mean(gold) }))
+      ),
       best: { step: best.step, kl: best.kl, gold: meanOverSeeds(best.gold) },
       lost: meanOverSeeds(difference(best.gold, best.end)),
       endOverFrozen: own === undefined

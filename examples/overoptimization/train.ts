@@ -1,6 +1,10 @@
+import { mean } from "@tr/align/evaluation";
 import type { ReferenceStrategy } from "@tr/align/reference";
 import { startOfRun, type TrainingExample, trainSteps } from "@tr/align/training";
 import type { Trainer } from "./trainer.ts";
+
+/** Steps between two measurements against the initial reference, each of which costs a forward pass. */
+const INITIAL_EVERY = 8;
 
 /** How a policy is trained. */
 export interface TrainOptions {
@@ -24,7 +28,7 @@ export interface TrainOptions {
   readonly onCheckpoint: (step: number) => Promise<void>;
 }
 
-/** What the training itself says, averaged over the last quarter of its steps. */
+/** What the training itself says, averaged over what was measured in the last quarter of its steps. */
 export interface TrainSummary {
   /** How often the reference moved. */
   readonly updates: number;
@@ -55,7 +59,7 @@ export async function trainPolicy(trainer: Trainer, options: TrainOptions): Prom
     // Constant, so that a checkpoint is what a shorter run would have given.
     schedule: { schedule: "constant", learningRate, warmup, steps },
     strategy,
-    initialEvery: 1,
+    initialEvery: INITIAL_EVERY,
     sameStart: true,
     state,
     pauseAfter: (step) => checkpoints.includes(step),
@@ -65,11 +69,11 @@ export async function trainPolicy(trainer: Trainer, options: TrainOptions): Prom
     if (event.type === "pause") await options.onCheckpoint(state.step);
     else if (event.row.step! > steps * 3 / 4) last.push(event.row);
   }
-  const mean = (name: string) => last.reduce((sum, row) => sum + (row[name] ?? NaN), 0) / last.length;
+  const measured = (name: string) => mean(last.flatMap((row) => row[name] ?? []));
   return {
     updates: state.referenceUpdates,
-    accuracy: mean("rewards_initial/accuracies"),
-    chosenLogProb: mean("logps/chosen"),
-    rejectedLogProb: mean("logps/rejected"),
+    accuracy: measured("rewards_initial/accuracies"),
+    chosenLogProb: measured("logps/chosen"),
+    rejectedLogProb: measured("logps/rejected"),
   };
 }
