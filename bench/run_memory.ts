@@ -16,6 +16,7 @@ import { compileLoss } from "../losses/compile.ts";
 import { modelParameters, parseModelConfig } from "../models/families/mod.ts";
 import { updateAlphas } from "../reference/forecast.ts";
 import { lossOf } from "../training/config.ts";
+import type { EngineMemory } from "../training/engine.ts";
 import type { EngineOptions } from "../training/engine_options.ts";
 import { buildGraphs } from "../training/graphs.ts";
 import { planLora } from "../training/lora.ts";
@@ -83,16 +84,28 @@ async function planRun(run: Awaited<ReturnType<typeof loadConfig<"train">>>): Pr
     shapes: [shape],
     maxLength: data.maxLength,
   };
-  const sets = await createSets(device, options);
-  const mismatchedSums = externalTensor(device.gpu.createBuffer({ size: 16, usage: 0 }), { shape: [4] });
-  const graphs = buildGraphs(device, { options, sets, mismatchedSums, packing: packingOf(config, options) });
-  const { temporaries, transfers } = planPrograms([...graphs.values()]);
-  const bytes = Object.entries(sets).flatMap(([set, value]) =>
-    value === null ? [] : [[set, value.bytes] as const]
-  );
+  const { sets, temporaries, transfers } = await planEngine(options);
+  const bytes = Object.entries(sets);
   const total = bytes.reduce((sum, [, size]) => sum + size, temporaries + transfers);
   const parts = [...bytes, ["activations", temporaries] as const, ["transfers", transfers] as const];
   return `${name}: ${formatBytes(total)}: ${
     parts.map(([part, size]) => `${part} ${formatBytes(size)}`).join(", ")
   }`;
+}
+
+/** What an engine would take, in bytes, without making one. */
+export async function planEngine(options: EngineOptions): Promise<Omit<EngineMemory, "total">> {
+  const sets = await createSets(device, options);
+  const mismatchedSums = externalTensor(device.gpu.createBuffer({ size: 16, usage: 0 }), { shape: [4] });
+  const graphs = buildGraphs(device, {
+    options,
+    sets,
+    mismatchedSums,
+    packing: packingOf(options.config, options),
+  });
+  const { temporaries, transfers } = planPrograms([...graphs.values()]);
+  const bytes = Object.entries(sets).flatMap(([name, set]) =>
+    set === null ? [] : [[name, set.bytes as number]]
+  );
+  return { sets: Object.fromEntries(bytes), temporaries, transfers };
 }

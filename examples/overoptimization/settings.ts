@@ -47,7 +47,7 @@ export const EXPERIMENT: Experiment = {
   temperature: 1,
   steps: 224,
   batchSize: 8,
-  learningRate: 4e-4,
+  learningRate: 5e-4,
   warmup: 10,
   maxGradNorm: 2,
   checkpoints: [16, 32, 48, 64, 96, 128, 176, 224],

@@ -4,7 +4,7 @@ import { describeReference, type Setting, settingId } from "./settings.ts";
 import { bestCheckpoint, difference, goldAtDivergences, meanOverSeeds, type Measured } from "./statistics.ts";
 
 /** KL at which settings are compared, in nats. */
-export const MATCHED_KL = [1, 4, 8] as const;
+export const MATCHED_KL = [1, 2, 4] as const;
 
 /** KL at which curves are drawn, from 1/8 to 64 nats, each √2 times the one before. */
 const CURVE_KL = Array.from({ length: 19 }, (_, i) => 2 ** (i / 2 - 3));

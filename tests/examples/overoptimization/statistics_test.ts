@@ -89,11 +89,20 @@ Deno.test("summarize compares a moving reference with the frozen one at the same
   assertEquals(frozen!.endOverFrozen, null);
   assertAlmostEquals(frozen!.lost.value, 2); // by the second order: 3 − 1
   assertEquals(hard!.endOverFrozen, { value: 2, interval: [2, 2] });
-  const [at1, at4, at8] = hard!.matched;
+  const [at1, , at4] = hard!.matched;
   assertEquals(at1!.overFrozen, { value: 0.5, interval: [0.5, 0.5] });
   assertEquals(at4!.overFrozen, { value: 1.5, interval: [1.5, 1.5] });
   assertEquals(at4!.overBest, { beta: 0.1, gain: { value: 1.5, interval: [1.5, 1.5] } });
-  assertEquals([at8!.gold, at8!.overFrozen, at8!.overBest], [null, null, null]);
+});
+
+Deno.test("summarize leaves out a KL that not every seed reaches", () => {
+  const near = run([{ kl: 0, gold: [0, 0, 0, 0] }, { kl: 1.5, gold: [1, 1, 1, 1] }, {
+    kl: 1.6,
+    gold: [1, 1, 1, 1],
+  }], { seed: 1 });
+  const [summary] = summarize([rising, near]);
+  assertEquals(summary!.matched.map(({ gold }) => gold !== null), [true, false, false]);
+  assertEquals(summary!.againstKl.at(-1)!.kl, 2 ** 0.5);
 });
 
 Deno.test("the full grid contains the quick one, and no setting twice", () => {
