@@ -1,4 +1,4 @@
-import { describeLoss, describeReference } from "./settings.ts";
+import { describeLoss, describeReference, isPapers } from "./settings.ts";
 import { formatMeasured } from "./table.ts";
 import { type SettingSummary, signOf } from "./summary.ts";
 import type { Measured } from "./statistics.ts";
@@ -26,6 +26,7 @@ export function conclude(summaries: readonly SettingSummary[]): string[] {
         ),
       },
     ),
+    ...moving.filter(({ setting }) => isPapers(setting)).map(paper),
     tally("Best gold reward with a moving reference, less that at the end", {
       of: moving.flatMap((summary) => named(summary, summary.lost)),
     }),
@@ -44,6 +45,20 @@ function hump({ setting, curve, best, lost }: SettingSummary): string {
   } at the start to ${formatMeasured(best.gold)} at KL ${best.kl.toFixed(1)} (step ${best.step}) and ${
     formatMeasured(end.gold)
   } at KL ${end.kl.value.toFixed(1)}; ${formatMeasured(lost)} is lost: ${verdict}.`;
+}
+
+/** How a setting that the paper recommends stands. */
+function paper({ setting, best, curve, endOverFrozen, matched }: SettingSummary): string {
+  const end = curve.at(-1)!;
+  const gains = matched.flatMap(({ kl, overFrozen }) =>
+    overFrozen === null ? [] : [`${formatMeasured(overFrozen)} at KL ${kl}`]
+  );
+  const over = endOverFrozen === null ? [] : [`${formatMeasured(endOverFrozen)} at the end`];
+  return `The paper's setting, ${describeLoss(setting)} ${describeReference(setting.reference)}: best ${
+    formatMeasured(best.gold)
+  } at KL ${best.kl.toFixed(1)}, end ${formatMeasured(end.gold)} at KL ${
+    end.kl.value.toFixed(1)
+  }; over the frozen reference ${[...gains, ...over].join(", ")}.`;
 }
 
 interface Named {

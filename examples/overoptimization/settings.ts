@@ -135,6 +135,11 @@ export function isMain({ reference }: Setting): boolean {
   return reference.update === "frozen" || [SOFT, HARD].some((main) => describeReference(main) === name);
 }
 
+/** Whether a setting is the paper's recommendation: DPO with its β, and α 0.6 or hard updates. */
+export function isPapers(setting: Setting): boolean {
+  return setting.loss === "dpo" && setting.beta === 0.05 && isMain(setting);
+}
+
 /** The strategy of a setting. */
 export function strategyOf(reference: ReferenceSetting): ReferenceStrategy {
   switch (reference.update) {
