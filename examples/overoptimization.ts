@@ -25,7 +25,7 @@ const USAGE =
   "usage: deno run -A examples/overoptimization.ts [--full] [--report] [--docs] [--directory PATH]";
 
 if (import.meta.main) {
-  const { full, report, docs, directory = "runs/overoptimization"} = parseArgs(Deno.args, {
+  const { full, report, docs, directory = "runs/overoptimization" } = parseArgs(Deno.args, {
     boolean: ["full", "report", "docs"],
     string: ["directory"],
     unknown: (argument) => {
