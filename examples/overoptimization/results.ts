@@ -67,16 +67,22 @@ export async function readResult(
  * @throws Error if they were made with something else.
  */
 export async function claimExperiment(directory: string, experiment: Experiment): Promise<void> {
-  const path = `${directory}/experiment.json`;
-  const text = JSON.stringify(experiment, null, 2) + "\n";
-  const former = await readIfThere(path);
-  if (former !== null && former !== text) {
-    throw new Error(
-      `${path}: the runs there were made with other settings; remove ${directory}, or choose another`,
-    );
-  }
+  await checkExperiment(directory, experiment);
   await Deno.mkdir(directory, { recursive: true });
-  await writeFileAtomic(path, text);
+  await writeFileAtomic(experimentPath(directory), JSON.stringify(experiment, null, 2) + "\n");
+}
+
+async function checkExperiment(directory: string, experiment: Experiment): Promise<void> {
+  const path = experimentPath(directory);
+  const former = await readIfThere(path);
+  if (former === null || JSON.stringify(JSON.parse(former)) === JSON.stringify(experiment)) return;
+  throw new Error(
+    `${path}: the runs there were made with other settings; remove ${directory}, or choose another`,
+  );
+}
+
+function experimentPath(directory: string): string {
+  return `${directory}/experiment.json`;
 }
 
 async function readIfThere(path: string): Promise<string | null> {
@@ -97,7 +103,7 @@ export async function readGrid(
   directory: string,
   { grid: { settings, seeds }, experiment }: { grid: Grid; experiment: Experiment },
 ): Promise<RunResult[]> {
-  await claimExperiment(directory, experiment);
+  await checkExperiment(directory, experiment);
   const results: RunResult[] = [];
   for (const setting of settings) {
     for (const seed of seeds) {
