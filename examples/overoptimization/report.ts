@@ -1,4 +1,4 @@
-import { type PageTable, renderPage, renderPanels } from "@tr/align/evaluation";
+import { type PageTable, type PlotOptions, renderPage, renderPanels } from "@tr/align/evaluation";
 import { writeFileAtomic } from "@tr/align/models";
 import { conclude } from "./conclusions.ts";
 import { goldAgainstKl, goldOverSteps, sweepAgainstKl } from "./figures.ts";
@@ -22,14 +22,19 @@ export const READING =
 
 /** The pictures, by the part of their name that differs. */
 export function pictures(summaries: readonly SettingSummary[]): { name: string; svg: string }[] {
-  const panels = (name: string, title: string, plots: ReturnType<typeof goldAgainstKl>) =>
+  const panels = (name: string, title: string, plots: readonly PlotOptions[], legend: "one" | "each") =>
     plots.length === 0 ? [] : [{
       name,
-      svg: renderPanels(plots, { columns: 2, title, reading: READING, shared: "both", legend: "each" }),
+      svg: renderPanels(plots, { columns: 2, title, reading: READING, shared: "both", legend }),
     }];
   return [
-    ...panels("overoptimization", "Gold reward against KL", goldAgainstKl(summaries)),
-    ...panels("overoptimization_sweep", "Gold reward against KL, other α and τ", sweepAgainstKl(summaries)),
+    ...panels("overoptimization", "Gold reward against KL", goldAgainstKl(summaries), "one"),
+    ...panels(
+      "overoptimization_sweep",
+      "Gold reward against KL, other α and τ",
+      sweepAgainstKl(summaries),
+      "each",
+    ),
   ];
 }
 
