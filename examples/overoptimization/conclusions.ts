@@ -1,5 +1,5 @@
 import { describeLoss, describeReference, isPapers } from "./settings.ts";
-import { formatMeasured } from "./table.ts";
+import { formatMeasured, formatNumber } from "./table.ts";
 import { type SettingSummary, signOf } from "./summary.ts";
 import type { Measured } from "./statistics.ts";
 
@@ -41,7 +41,7 @@ function hump({ setting, curve, best, lost }: SettingSummary): string {
     below: "no overoptimization",
   }[signOf(lost)];
   return `${describeLoss(setting)}, frozen reference: gold reward goes from ${
-    start.gold.value.toFixed(2)
+    formatNumber(start.gold.value)
   } at the start to ${formatMeasured(best.gold)} at KL ${best.kl.toFixed(1)} (step ${best.step}) and ${
     formatMeasured(end.gold)
   } at KL ${end.kl.value.toFixed(1)}; ${formatMeasured(lost)} is lost: ${verdict}.`;

@@ -5,7 +5,7 @@ import { MATCHED_KL, referenceName, type SettingSummary } from "./summary.ts";
 
 /** A number with its interval: `0.41 [0.30, 0.52]`. */
 export function formatMeasured({ value, interval: [low, high] }: Measured): string {
-  return `${fixed(value)} [${fixed(low)}, ${fixed(high)}]`;
+  return `${formatNumber(value)} [${formatNumber(low)}, ${formatNumber(high)}]`;
 }
 
 /** Gold reward: the best, at the same KL, and at the end. */
@@ -104,7 +104,7 @@ function optional(measured: Measured | null): string {
 }
 
 /** Two digits, with a true minus, and no minus before zero. */
-function fixed(value: number): string {
+export function formatNumber(value: number): string {
   const text = Math.abs(value).toFixed(2);
   return value < 0 && Number(text) !== 0 ? `−${text}` : text;
 }
