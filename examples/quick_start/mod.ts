@@ -12,7 +12,8 @@ export {
   type PreferenceRecord,
 } from "./corpus.ts";
 export { type GoldScore, goldScore, judge, type Verdict } from "./gold.ts";
-export { quickStartModelConfig } from "./model_config.ts";
+export { quickStartModelConfig, smallModelConfig } from "./model_config.ts";
 export type { Manner } from "./scenes.ts";
-export { quickStartTokenizer, type TokenizerFiles } from "./tokenizer.ts";
+export { quickStartTokenizer } from "./tokenizer.ts";
+export { type TokenizerFiles, wordTokenizer, wordVocabulary } from "./word_tokenizer.ts";
 export { type QuickStartPaths, writeQuickStart } from "./write_files.ts";

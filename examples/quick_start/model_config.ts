@@ -1,14 +1,21 @@
-import { BOS, EOS, quickStartVocabulary } from "./tokenizer.ts";
+import { quickStartVocabulary } from "./tokenizer.ts";
+import { BOS, EOS } from "./word_tokenizer.ts";
+
+/** Returns the `config.json` of the quick start's model, about 150,000 parameters. */
+export function quickStartModelConfig(): Record<string, unknown> {
+  return smallModelConfig(quickStartVocabulary());
+}
 
 /**
  * Returns the `config.json` of a Llama small enough to train on a laptop's processor within a minute: three layers of
- * 64 channels, about 150,000 parameters.
+ * 64 channels.
  *
  * `initializer_range` is 1/√64, the scale at which a layer this narrow neither shrinks nor grows what passes through
  * it. The 0.02 of large models is far too small here: the model then takes many times as long to learn to copy a name.
+ *
+ * @param vocabulary Ids by token, from 0 on, with the two that begin and end a sequence.
  */
-export function quickStartModelConfig(): Record<string, unknown> {
-  const vocabulary = quickStartVocabulary();
+export function smallModelConfig(vocabulary: Readonly<Record<string, number>>): Record<string, unknown> {
   return {
     architectures: ["LlamaForCausalLM"],
     model_type: "llama",

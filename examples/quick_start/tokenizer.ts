@@ -1,89 +1,17 @@
 import { fill, NAMES, SCENES, THINGS } from "./scenes.ts";
+import { type TokenizerFiles, wordTokenizer, wordVocabulary } from "./word_tokenizer.ts";
 
-/** The text that begins every sequence. */
-export const BOS = "<s>";
-/** The text that ends every sequence. */
-export const EOS = "</s>";
-/** What a word outside the vocabulary becomes. */
-export const UNKNOWN = "<unk>";
-
-/** A tokenizer as the two JSON files of a Hugging Face model directory. */
-export interface TokenizerFiles {
-  /** Content of `tokenizer.json`. */
-  tokenizerJson: Record<string, unknown>;
-  /** Content of `tokenizer_config.json`. */
-  tokenizerConfig: Record<string, unknown>;
-}
-
-/**
- * Writes down a tokenizer with one token per word and per punctuation mark of the corpus.
- *
- * The model type is WordPiece with whole words only: a word is either in the vocabulary or unknown. Spaces are not
- * tokens, so nothing can merge across the end of a prompt, and decoding puts them back where English wants them.
- */
+/** Writes down a tokenizer with one token per word and per punctuation mark of the corpus. */
 export function quickStartTokenizer(): TokenizerFiles {
-  const vocabulary = quickStartVocabulary();
-  const addedToken = (content: string) => ({
-    id: vocabulary[content],
-    content,
-    single_word: false,
-    lstrip: false,
-    rstrip: false,
-    normalized: false,
-    special: true,
-  });
-  return {
-    tokenizerJson: {
-      version: "1.0",
-      truncation: null,
-      padding: null,
-      added_tokens: [BOS, EOS, UNKNOWN].map(addedToken),
-      normalizer: null,
-      pre_tokenizer: { type: "BertPreTokenizer" },
-      post_processor: {
-        type: "TemplateProcessing",
-        single: [{ SpecialToken: { id: BOS, type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
-        pair: [
-          { SpecialToken: { id: BOS, type_id: 0 } },
-          { Sequence: { id: "A", type_id: 0 } },
-          { Sequence: { id: "B", type_id: 0 } },
-        ],
-        special_tokens: { [BOS]: { id: BOS, ids: [vocabulary[BOS]], tokens: [BOS] } },
-      },
-      decoder: {
-        type: "Sequence",
-        decoders: [
-          { type: "WordPiece", prefix: "##", cleanup: true }, // joins "Anna" and "." to "Anna."
-          { type: "Replace", pattern: { String: " :" }, content: ":" }, // the one mark that WordPiece leaves apart
-        ],
-      },
-      model: {
-        type: "WordPiece",
-        unk_token: UNKNOWN,
-        continuing_subword_prefix: "##",
-        max_input_chars_per_word: 100,
-        vocab: vocabulary,
-      },
-    },
-    tokenizerConfig: {
-      tokenizer_class: "PreTrainedTokenizerFast",
-      bos_token: BOS,
-      eos_token: EOS,
-      unk_token: UNKNOWN,
-      add_bos_token: true,
-      add_eos_token: false,
-      clean_up_tokenization_spaces: true,
-      model_max_length: 128,
-    },
-  };
+  return wordTokenizer(corpusTexts());
 }
 
-/** Returns every token and its id: the three special ones first, then words and marks in sorted order. */
+/** Returns every token of the corpus and its id. */
 export function quickStartVocabulary(): Record<string, number> {
-  return Object.fromEntries([BOS, EOS, UNKNOWN, ...corpusWords()].map((word, id) => [word, id]));
+  return wordVocabulary(corpusTexts());
 }
 
-function corpusWords(): string[] {
+function corpusTexts(): string[] {
   const noCast = { asker: "", helper: "", thing: "" };
   const templates = SCENES.flatMap(({ prompt, answers: { kind, curt } }) => [
     prompt,
@@ -92,6 +20,5 @@ function corpusWords(): string[] {
     ...curt.openings,
     ...curt.closings,
   ]);
-  const words = templates.flatMap((template) => fill(template, noCast).match(/\w+|[^\w\s]/g) ?? []);
-  return [...new Set([...words, ...NAMES, ...THINGS])].sort();
+  return [...templates.map((template) => fill(template, noCast)), ...NAMES, ...THINGS];
 }
