@@ -10,40 +10,35 @@ import { parseFlags } from "../cli/flags.ts";
 import { formatBytes } from "../cli/format.ts";
 import { measureGroups, type PackedGroup } from "../data/pack.ts";
 import type { Device } from "../kernels/device.ts";
-import { planPrograms } from "../kernels/program.ts";
-import { externalTensor } from "../kernels/tensor.ts";
 import { compileLoss } from "../losses/compile.ts";
 import { modelParameters, parseModelConfig } from "../models/families/mod.ts";
 import { updateAlphas } from "../reference/forecast.ts";
 import { lossOf } from "../training/config.ts";
-import type { EngineMemory } from "../training/engine.ts";
+import { planEngine } from "../training/engine_memory.ts";
 import type { EngineOptions } from "../training/engine_options.ts";
-import { buildGraphs } from "../training/graphs.ts";
 import { planLora } from "../training/lora.ts";
-import { packingOf } from "../training/packing.ts";
 import { strategyOf } from "../training/reference_settings.ts";
-import { createSets } from "../training/sets.ts";
 import { ARCHITECTURES } from "./architectures.ts";
 
 /** The most bytes that a binding takes on usual GPUs. */
 const BINDING_BYTES = 2 ** 31 - 16;
 
-/** A device that only remembers sizes, with the choices that kernels make for a GPU. */
-const device = {
+/** What kernels choose by, of a usual GPU. */
+const gpu = {
   gpu: {
-    limits: { maxStorageBufferBindingSize: BINDING_BYTES, maxBufferSize: BINDING_BYTES },
-    createBuffer: ({ size }: { size: number }) => ({ size }),
-    queue: { writeBuffer() {} },
-    pushErrorScope() {},
-    popErrorScope: () => Promise.resolve(null),
+    limits: {
+      maxStorageBufferBindingSize: BINDING_BYTES,
+      maxBufferSize: BINDING_BYTES,
+      maxComputeWorkgroupStorageSize: 32 * 1024,
+      maxComputeInvocationsPerWorkgroup: 1024,
+    },
+    features: new Set(),
   },
-  description: "a plan",
+  description: "a GPU",
   software: false,
   subgroupSize: 32,
   halfPrecision: false,
   subgroupPreamble: "",
-  counters: { buffers: 0, bindGroups: 0, pipelines: 0, submits: 0, readbacks: 0 },
-  pipelines: new Map(),
 } as unknown as Device;
 
 if (import.meta.main) {
@@ -53,7 +48,7 @@ if (import.meta.main) {
 }
 
 /** Plans the memory of a run whose model is one of {@linkcode ARCHITECTURES}. */
-async function planRun(run: Awaited<ReturnType<typeof loadConfig<"train">>>): Promise<string> {
+export async function planRun(run: Awaited<ReturnType<typeof loadConfig<"train">>>): Promise<string> {
   const name = run.model.path.replace(/^hf:\/\//, "");
   const json = ARCHITECTURES[name];
   if (json === undefined) {
@@ -83,29 +78,18 @@ async function planRun(run: Awaited<ReturnType<typeof loadConfig<"train">>>): Pr
     optimizer: { ...training, betas: training.adamBetas, epsilon: training.adamEpsilon },
     shapes: [shape],
     maxLength: data.maxLength,
+    accumulate: training.accumulate,
+    checkpointing: training.checkpointing ?? "auto",
+    ...(training.memoryLimit === null ? {} : { memoryLimit: training.memoryLimit }),
   };
-  const { sets, temporaries, transfers } = await planEngine(options);
-  const bytes = Object.entries(sets);
-  const total = bytes.reduce((sum, [, size]) => sum + size, temporaries + transfers);
-  const parts = [...bytes, ["activations", temporaries] as const, ["transfers", transfers] as const];
+  const { sets, temporaries, transfers, total, checkpointing, choices } = await planEngine(gpu, options);
+  const parts = [
+    ...Object.entries(sets),
+    ["activations", temporaries] as const,
+    ["transfers", transfers] as const,
+  ];
+  const other = checkpointing === "none" ? "block" : "none";
   return `${name}: ${formatBytes(total)}: ${
     parts.map(([part, size]) => `${part} ${formatBytes(size)}`).join(", ")
-  }`;
-}
-
-/** What an engine would take, in bytes, without making one. */
-export async function planEngine(options: EngineOptions): Promise<Omit<EngineMemory, "total">> {
-  const sets = await createSets(device, options);
-  const mismatchedSums = externalTensor(device.gpu.createBuffer({ size: 16, usage: 0 }), { shape: [4] });
-  const graphs = buildGraphs(device, {
-    options,
-    sets,
-    mismatchedSums,
-    packing: packingOf(options.config, options),
-  });
-  const { temporaries, transfers } = planPrograms([...graphs.values()]);
-  const bytes = Object.entries(sets).flatMap(([name, set]) =>
-    set === null ? [] : [[name, set.bytes as number]]
-  );
-  return { sets: Object.fromEntries(bytes), temporaries, transfers };
+  } (activations ${formatBytes(choices[other])} with checkpointing: ${other})`;
 }

@@ -1,40 +1,19 @@
-import { assertEquals } from "@std/assert";
-import { planEngine } from "../../bench/run_memory.ts";
-import { compileLoss } from "../../losses/compile.ts";
-import { dpo } from "../../losses/dpo.ts";
-import { parseModelConfig } from "../../models/families/mod.ts";
-import { createEngine, type EngineOptions } from "../../training/engine.ts";
-import { testDevices } from "../kernels/harness.ts";
+import { assertMatch, assertRejects } from "@std/assert";
+import { planRun } from "../../bench/run_memory.ts";
+import { loadConfig } from "../../cli/config.ts";
 
-const shapes = {
-  llama: { model_type: "llama", num_key_value_heads: 2, tie_word_embeddings: true },
-  gpt_neox: { model_type: "gpt_neox", rotary_pct: 0.25, tie_word_embeddings: false },
-};
+const file = new URL("../../examples/hh.yaml", import.meta.url).pathname;
+const load = (overrides: { key: string; value: string }[]) => loadConfig("train", { file, overrides });
 
-for (const [family, json] of Object.entries(shapes)) {
-  Deno.test(`planEngine says of a ${family} what an engine takes that is made`, async () => {
-    const config = parseModelConfig({
-      vocab_size: 96,
-      hidden_size: 64,
-      intermediate_size: 128,
-      num_hidden_layers: 2,
-      num_attention_heads: 4,
-      max_position_embeddings: 64,
-      ...json,
-    }, { name: "config.json" });
-    const options: EngineOptions = {
-      config,
-      loss: compileLoss(dpo({ beta: 0.1 })),
-      sequencesPerRecord: 2,
-      reference: "moving",
-      optimizer: { betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0, maxGradNorm: 1 },
-      shapes: [{ rows: 128, slots: 64, sequences: 4 }],
-      maxLength: 64,
-    };
-    const { total, ...made } = (await createEngine((await testDevices()).GPU, options)).memory;
-    const planned = await planEngine(options);
-    assertEquals(planned, made);
-    const sets = Object.values(planned.sets).reduce((sum, bytes) => sum + bytes, 0);
-    assertEquals(sets + planned.temporaries + planned.transfers, total);
-  });
-}
+Deno.test("planRun names what a run of a known architecture takes, either way of checkpointing", async () => {
+  const path = { key: "model.path", value: "HuggingFaceTB/SmolLM2-135M-Instruct" };
+  const plan = await planRun(await load([path]));
+  // 134,515,008 parameters of 4 bytes, as the model's card has it.
+  assertMatch(plan, /^HuggingFaceTB\/SmolLM2-135M-Instruct: [\d.]+ [GM]iB: .*policy 513\.\d MiB/);
+  assertMatch(plan, /activations [\d.]+ GiB.*\(activations [\d.]+ [GM]iB with checkpointing: block\)$/);
+});
+
+Deno.test("planRun lists the architectures that it knows", async () => {
+  const config = await load([{ key: "model.path", value: "nobody/knows" }]);
+  await assertRejects(() => planRun(config), Error, "nobody/knows: known architectures are ");
+});
