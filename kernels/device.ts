@@ -1,5 +1,6 @@
 /// <reference types="@webgpu/types" />
 /** A WebGPU device with what the kernels need to know about it: limits, subgroups, cached pipelines, counters. */
+import type { MatmulTuning } from "./matmul_choice.ts";
 
 /** How often the device was asked for something costly. In the steady state of a program none of these grows but `submits`. */
 export interface DeviceCounters {
@@ -31,6 +32,8 @@ export interface Device {
   readonly subgroupPreamble: string;
   /** What was created and waited for so far. */
   readonly counters: DeviceCounters;
+  /** Which kernels were measured to be the fastest, where somebody has measured; filled in by whoever opens the device. */
+  readonly tuning: MatmulTuning;
   /** Compiled pipelines by source and constants. */
   readonly pipelines: Map<string, GPUComputePipeline>;
   /** Throws if the device is lost, or the first error that it reported since the last call, with what to do about it. */
@@ -118,6 +121,7 @@ export async function createDevice(gpu: GPUDevice, options: { info?: GPUAdapterI
     subgroupPreamble: subgroupPreamble ?? "",
     halfPrecision: gpu.features.has("shader-f16"),
     counters: { buffers: 0, bindGroups: 0, pipelines: 0, submits: 0, readbacks: 0 },
+    tuning: new Map(),
     pipelines: new Map(),
     check() {
       if (lost !== null) throw lost;
