@@ -29,9 +29,9 @@ export function productKey(
   { batch, m, n, k, transposeA, transposeB, packedB, aligned }: ProductShape,
 ): string {
   const layout = `${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
-  const storage = `${packedB ? " bf16" : ""}${aligned === false ? " unaligned" : ""}`;
   const isRagged = n % 4 !== 0 || k % 4 !== 0 || (transposeA && m % 4 !== 0);
-  return `${layout}${storage}${isRagged ? " ragged" : ""} ${[batch, m, n, k].map(bucket).join("×")}`;
+  const storage = `${packedB ? " bf16" : ""}${isRagged || aligned === false ? " unaligned" : ""}`;
+  return `${layout}${storage} ${[batch, m, n, k].map(bucket).join("×")}`;
 }
 
 function bucket(size: number): number {
@@ -43,22 +43,12 @@ function bucket(size: number): number {
 export function ruleOfThumb(device: Device, product: ProductShape): MatmulVariant {
   const isPossible = (variant: MatmulVariant) => variantProblem(device, { variant, product }) === undefined;
   if (device.software && device.subgroupSize >= 4) {
-    const isLarge = product.batch * product.m * product.n * product.k >= LARGE;
-    const possible = subgroupVariants.filter((variant) =>
-      isPossible(variant) && (isLarge || isQuicklyCompiled(variant))
-    );
+    const possible = subgroupVariants(product).filter(isPossible);
     const costs = possible.map((variant) => subgroupCost(device, { variant, product }));
     if (possible.length > 0) return possible[costs.indexOf(Math.min(...costs))]!;
   }
   return tiledRule(product, isPossible);
 }
-
-/** Multiplications of a product from which a kernel that fits it pays, though its many sums may take seconds to compile. */
-const LARGE = 3e7;
-/** Rows a lane in a smaller product. */
-const QUICKLY_COMPILED = [4, 8, 16, 32, 64];
-const isQuicklyCompiled = ({ rows, vectors }: LaneVariant) =>
-  vectors === undefined && QUICKLY_COMPILED.includes(rows);
 
 /** Cores that a software adapter is taken to have: with fewer workgroups, some have nothing to do. */
 const SOFTWARE_CORES = 2;

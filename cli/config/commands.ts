@@ -27,6 +27,8 @@ import {
   templateDataSection,
   trainDataSection,
   trainingSection,
+  tunedBatchEntries,
+  tunedModelSection,
 } from "./sections.ts";
 
 const trainSchema = v.object({
@@ -81,6 +83,8 @@ const exportSchema = v.object({
   output: exportOutputSection,
 });
 
+const tuneSchema = v.object({ model: tunedModelSection, ...tunedBatchEntries });
+
 /** The configuration of `train`, every default filled in. */
 export type TrainConfig = CamelKeys<v.InferOutput<typeof trainSchema>>;
 /** The configuration of `sft`, every default filled in. */
@@ -94,6 +98,8 @@ export type GenerateConfig = CamelKeys<v.InferOutput<typeof generateSchema>>;
 
 /** The configuration of `export`, every default filled in. */
 export type ExportConfig = CamelKeys<v.InferOutput<typeof exportSchema>>;
+/** The configuration of `tune`, every default filled in. */
+export type TuneConfig = CamelKeys<v.InferOutput<typeof tuneSchema>>;
 
 /** One loss of a run with its weight; a run minimizes the weighted sum of its terms. */
 export type LossTerm = TrainConfig["loss"][number];
@@ -114,6 +120,8 @@ export interface CommandConfigs {
   generate: GenerateConfig;
   /** Of writing a model for llama.cpp. */
   export: ExportConfig;
+  /** Of measuring kernels. */
+  tune: TuneConfig;
 }
 
 /** The name of a command that takes a configuration. */
@@ -190,6 +198,14 @@ export const COMMANDS: Readonly<Record<Command, CommandKeys>> = {
       "output.dtype": "export has output.type",
       type: "export has output.type",
       "output.directory": "export writes one file, output.file",
+    },
+  },
+  tune: {
+    schema: tuneSchema,
+    elsewhere: {
+      ...REVISIONS,
+      "training.batch_size": "tune has rows: the tokens of a batch",
+      "output.file": "tune writes to the user's cache",
     },
   },
 };

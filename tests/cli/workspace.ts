@@ -6,7 +6,7 @@ import { writeModelDirectory } from "../../models/files/write_directory.ts";
 import { initialTensors } from "../../models/initialize.ts";
 
 /** The commands. */
-export type CommandName = "train" | "sft" | "inspect" | "score" | "generate" | "export" | "download";
+export type CommandName = "train" | "sft" | "inspect" | "score" | "generate" | "export" | "tune" | "download";
 
 /** What a command said and returned. */
 export interface CommandResult {

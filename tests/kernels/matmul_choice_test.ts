@@ -99,7 +99,7 @@ Deno.test("chooseVariant takes what was measured, unless this product can't have
 
 Deno.test("productKey tells layouts and storage apart, and sizes by quarters of an octave", () => {
   assertEquals(productKey(shape([224, 1536, 288], { transposeB: true })), "NT 1×224×1536×320");
-  assertEquals(productKey(shape([1, 3, 5], { transposeA: true })), "TN ragged 1×1×3×5");
+  assertEquals(productKey(shape([1, 3, 5], { transposeA: true })), "TN unaligned 1×1×3×5");
   assertEquals(productKey(shape([8, 8, 8], { packedB: true, aligned: false })), "NN bf16 unaligned 1×8×8×8");
   assertEquals(productKey(shape([193, 64, 64])), productKey(shape([224, 64, 64])));
   assertNotEquals(productKey(shape([192, 64, 64])), productKey(shape([193, 64, 64])));
