@@ -1,6 +1,6 @@
 /** Which kernel computes a matrix product: what was measured on this adapter, or else a rule. */
 import type { Device } from "./device.ts";
-import { type Tile, tiles } from "./matmul_tiled.ts";
+import { type Tile, type TileName, tiles } from "./matmul_tiled.ts";
 import {
   type LaneVariant,
   type MatmulVariant,
@@ -90,7 +90,7 @@ const MOST_SPLITS = 32;
 function tiledRule(product: ProductShape, isPossible: (variant: MatmulVariant) => boolean): MatmulVariant {
   const { batch, m, n, k } = product;
   const groups = (tile: Tile) => Math.ceil(m / tile.m) * Math.ceil(n / tile.n) * batch;
-  const candidates: readonly (readonly [keyof typeof tiles, number])[] = [
+  const candidates: readonly (readonly [TileName, number])[] = [
     ...(k < SHALLOW ? [["deep", FILLED] as const] : []),
     ["large", WELL_FILLED],
     ["wide", FILLED],

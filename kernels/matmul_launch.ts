@@ -13,7 +13,7 @@ import {
   variantName,
 } from "./matmul_variants.ts";
 import { elementGroups } from "./rows.ts";
-import { sizeOf, type Tensor } from "./tensor.ts";
+import type { Tensor } from "./tensor.ts";
 
 /** A product with its operands and what is added to it. */
 export interface Operation {

@@ -40,14 +40,17 @@ export interface Tile {
   readonly threadVectors: number;
 }
 
+/** Names of {@linkcode tiles}. */
+export type TileName = "small" | "medium" | "wide" | "deep" | "large";
+
 /** Tiles from few outputs a workgroup (more workgroups, for small products) to many (more reuse, for large ones). */
-export const tiles = {
+export const tiles: Readonly<Record<TileName, Tile>> = {
   small: { m: 32, n: 32, k: 16, threadRows: 4, threadVectors: 1 },
   medium: { m: 64, n: 64, k: 16, threadRows: 4, threadVectors: 1 },
   wide: { m: 64, n: 128, k: 16, threadRows: 8, threadVectors: 1 },
   deep: { m: 64, n: 64, k: 32, threadRows: 8, threadVectors: 2 },
   large: { m: 128, n: 128, k: 8, threadRows: 8, threadVectors: 2 },
-} as const satisfies Record<string, Tile>;
+};
 
 /** Threads of a tile's workgroup. */
 export function tileThreads({ m, n, threadRows, threadVectors }: Tile): number {

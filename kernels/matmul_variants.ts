@@ -1,11 +1,11 @@
 /** The kernels of the matrix product, and which of them a device and a product can have. */
 import type { Device } from "./device.ts";
-import { tileBytes, tiles, tileThreads } from "./matmul_tiled.ts";
+import { tileBytes, type TileName, tiles, tileThreads } from "./matmul_tiled.ts";
 
 /** The kernel with workgroup memory. */
 export interface TileVariant {
   /** Which of {@linkcode tiles} a workgroup computes. */
-  readonly tile: keyof typeof tiles;
+  readonly tile: TileName;
   /** Cut the inner size into so many pieces, whose sums are added afterwards; 2 or more. */
   readonly splits?: number;
 }
@@ -120,7 +120,7 @@ export function possibleVariants(device: Device, product: ProductShape): MatmulV
   );
   if (device.software && subgroup.length > 0) return subgroup;
   const splits = SPLITS.filter((splits) => product.batch === 1 && product.k / splits >= LEAST_SPLIT);
-  const tiled = (Object.keys(tiles) as (keyof typeof tiles)[]).flatMap((tile) => [
+  const tiled = (Object.keys(tiles) as (TileName)[]).flatMap((tile) => [
     { tile },
     ...splits.map((splits) => ({ tile, splits })),
   ]);

@@ -53,8 +53,9 @@ export { layerNorm } from "./layer_norm.ts";
 export type { TiledAttention } from "./attention_tile.ts";
 export { linear, type LinearWeights } from "./linear.ts";
 export { matmul, type MatmulOptions } from "./matmul.ts";
-export { type MatmulTuning } from "./matmul_choice.ts";
-export { type MatmulVariant } from "./matmul_variants.ts";
+export type { MatmulTuning } from "./matmul_choice.ts";
+export type { TileName } from "./matmul_tiled.ts";
+export type { LaneVariant, MatmulVariant, TileVariant } from "./matmul_variants.ts";
 export { adamw, type AdamwOptions, gradientNorm, mixAverage, mixParameters } from "./optimizer.ts";
 export {
   clearParameters,

@@ -10,6 +10,7 @@ const COMMANDS: readonly Exclude<CommandName, "download">[] = [
   "score",
   "generate",
   "export",
+  "tune",
 ];
 
 for (const command of COMMANDS) {
