@@ -1,6 +1,5 @@
 /** The machine that results are from. */
-import { ensureAdapter } from "../cli/adapter.ts";
-import { type Device, requestDevice } from "../kernels/device.ts";
+import { openDevice } from "../cli/device.ts";
 
 /** Where and with what results were measured. */
 export interface Environment {
@@ -24,10 +23,7 @@ export interface Environment {
   readonly date: string;
 }
 
-/** Opens the machine's fastest adapter. Each call gives a device of its own. */
-export async function openDevice(): Promise<Device> {
-  return await requestDevice(await ensureAdapter());
-}
+export { openDevice };
 
 /** Describes this machine and checkout. */
 export async function describeEnvironment(): Promise<Environment> {

@@ -27,6 +27,7 @@ export type {
   ScoreConfig,
   SftConfig,
   TrainConfig,
+  TuneConfig,
 } from "./config/commands.ts";
 export type { Override } from "./config/overrides.ts";
 export { configHelp } from "./config/help.ts";

@@ -19,7 +19,7 @@ export function describeRun(run: PreparedRun, { color }: { color: boolean }): st
   const { memory } = engine;
   const sets = Object.entries(memory.sets).map(([name, bytes]) => `${name} ${formatBytes(bytes)}`).join(", ");
   const facts: [string, string][] = [
-    ["device", engine.device.description],
+    ["device", describeDevice(engine.device)],
     [
       "model",
       `${config.model.path}: ${model.config.family}, ${
@@ -58,6 +58,10 @@ export function describeRun(run: PreparedRun, { color }: { color: boolean }): st
     describeExample(records.tokenized.at(0)!, model.tokenizer, { color }),
     "",
   ].join("\n");
+}
+
+function describeDevice({ description, tuning }: PreparedRun["engine"]["device"]): string {
+  return tuning.size === 0 ? description : `${description}; kernels as measured for ${tuning.size} products`;
 }
 
 /** What activations take, and what they would take otherwise. */

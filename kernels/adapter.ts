@@ -41,7 +41,7 @@ export function rankRows({ rank }: Adapter, index: number): readonly [number, nu
 }
 
 /** The weight in float32: itself, or widened to a temporary. */
-export function widened(graph: Graph, weight: Tensor): Tensor {
+function widened(graph: Graph, weight: Tensor): Tensor {
   if (weight.dtype !== "bf16") return weight;
   const wide = temporary(weight.shape, "widened weight");
   const vectors = sizeOf(weight.shape) / 4;

@@ -1,5 +1,6 @@
 /// <reference types="@webgpu/types" />
 /** A WebGPU device with what the kernels need to know about it: limits, subgroups, cached pipelines, counters. */
+import type { MatmulTuning } from "./matmul_choice.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Submission } from "./submission.ts";
 
@@ -33,6 +34,8 @@ export interface Device {
   readonly subgroupPreamble: string;
   /** What was created and waited for so far. */
   readonly counters: DeviceCounters;
+  /** Which kernels were measured to be the fastest, where somebody has measured; filled in by whoever opens the device. */
+  readonly tuning: MatmulTuning;
   /** Compiled pipelines by source and constants. */
   readonly pipelines: Map<string, GPUComputePipeline>;
   /** What is being put together by `submitTogether`; null outside of it. */
@@ -124,6 +127,7 @@ export async function createDevice(gpu: GPUDevice, options: { info?: GPUAdapterI
     subgroupPreamble: subgroupPreamble ?? "",
     halfPrecision: gpu.features.has("shader-f16"),
     counters: { buffers: 0, bindGroups: 0, pipelines: 0, submits: 0, readbacks: 0 },
+    tuning: new Map(),
     pipelines: new Map(),
     submission: null,
     recorder: null,

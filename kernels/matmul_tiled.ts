@@ -10,8 +10,12 @@ export interface TiledVariant {
   readonly vectorA: boolean;
   /** The same for `b`. */
   readonly vectorB: boolean;
+  /** `b` is in bfloat16, two elements to a word. */
+  readonly packedB: boolean;
   /** The same for the result (n is a multiple of 4). */
   readonly vectorC: boolean;
+  /** Each z of the grid sums a piece of the depth for a result of its own, instead of a product of a batch. */
+  readonly split: boolean;
   /** What is added to the product: nothing, the previous contents of the result, or another tensor. */
   readonly add: "nothing" | "result" | "residual";
   /** Whether a bias is added to every row. */
@@ -36,12 +40,27 @@ export interface Tile {
   readonly threadVectors: number;
 }
 
+/** Names of {@linkcode tiles}. */
+export type TileName = "small" | "medium" | "wide" | "deep" | "large";
+
 /** Tiles from few outputs a workgroup (more workgroups, for small products) to many (more reuse, for large ones). */
-export const tiles = {
+export const tiles: Readonly<Record<TileName, Tile>> = {
   small: { m: 32, n: 32, k: 16, threadRows: 4, threadVectors: 1 },
   medium: { m: 64, n: 64, k: 16, threadRows: 4, threadVectors: 1 },
+  wide: { m: 64, n: 128, k: 16, threadRows: 8, threadVectors: 1 },
+  deep: { m: 64, n: 64, k: 32, threadRows: 8, threadVectors: 2 },
   large: { m: 128, n: 128, k: 8, threadRows: 8, threadVectors: 2 },
-} as const satisfies Record<string, Tile>;
+};
+
+/** Threads of a tile's workgroup. */
+export function tileThreads({ m, n, threadRows, threadVectors }: Tile): number {
+  return m / threadRows * (n / 4 / threadVectors);
+}
+
+/** Bytes of workgroup memory that a tile takes. */
+export function tileBytes({ m, n, k }: Tile): number {
+  return 4 * k * (m + PADDING + n);
+}
 
 /** Keeps the columns of the transposed `a` tile in different memory banks. */
 const PADDING = 4;
@@ -50,9 +69,9 @@ const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 /** The WGSL of one variant. Bindings: a, b, result, residual and bias if added, uniforms (`Sizes` in the text). */
 export function tiledMatmulWgsl(variant: TiledVariant): string {
-  const { tile, add, bias, vectorA, vectorB, vectorC } = variant;
+  const { tile, add, bias, split, vectorA, vectorB, packedB, vectorC } = variant;
   const columns = tile.n / 4 / tile.threadVectors; // threads along n
-  const threads = columns * (tile.m / tile.threadRows);
+  const threads = tileThreads(tile);
   const element = (vector: boolean) => vector ? "vec4f" : "f32";
   const accumulators = range(tile.threadRows).flatMap((i) =>
     range(tile.threadVectors).map((j) => `sum_${i}_${j}`)
@@ -62,12 +81,14 @@ struct Sizes {
   m: u32, n: u32, k: u32,
   stride_a: u32, stride_b: u32, stride_c: u32, // elements from one line of the matrix to the next
   start_a: u32, start_b: u32, start_c: u32,    // where the block begins in its matrix
-${bias ? "  start_bias: u32,\n" : ""}}
+${split ? "  depth: u32, // of a piece, a multiple of the tile's\n" : ""}${
+    bias ? "  start_bias: u32,\n" : ""
+  }}
 @group(0) @binding(0) var<storage, read> a: array<${element(vectorA)}>;
-@group(0) @binding(1) var<storage, read> b: array<${element(vectorB)}>;
+@group(0) @binding(1) var<storage, read> b: array<${packedB ? vectorB ? "vec2u" : "u32" : element(vectorB)}>;
 @group(0) @binding(2) var<storage, read_write> c: array<${element(vectorC)}>;
 ${addedWgsl({ add, bias, element: element(vectorC) })}
-
+${packedB ? vectorB ? widenedVectorWgsl : widenedWgsl : ""}
 var<workgroup> tile_a: array<f32, ${tile.k * (tile.m + PADDING)}>; // [k][m]
 var<workgroup> tile_b: array<vec4f, ${tile.k * tile.n / 4}>; // [k][n / 4]
 
@@ -77,11 +98,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let row = thread / ${columns}u;
   let first_row = group.y * ${tile.m}u;
   let first_column = group.x * ${tile.n}u;
-  let base_a = sizes.start_a + group.z * sizes.m * sizes.k;
-  let base_b = sizes.start_b + group.z * sizes.k * sizes.n;
+  let matrix = ${split ? "0u" : "group.z"};
+  let base_a = sizes.start_a + matrix * sizes.m * sizes.k;
+  let base_b = sizes.start_b + matrix * sizes.k * sizes.n;
   let base_c = sizes.start_c + group.z * sizes.m * sizes.n;
+  let first = ${split ? "group.z * sizes.depth" : "0u"};
+  let last = ${split ? "min(sizes.k, first + sizes.depth)" : "sizes.k"};
 ${accumulators.map((name) => `  var ${name} = vec4f();`).join("\n")}
-  for (var k = 0u; k < sizes.k; k += ${tile.k}u) {
+  for (var k = first; k < last; k += ${tile.k}u) {
 ${stageA(variant, threads)}
 ${stageB(variant, threads)}
     workgroupBarrier();
@@ -92,16 +116,32 @@ ${store(variant, columns)}
 }`;
 }
 
-/** Declarations of what a product's epilogue adds, and of the uniforms behind them. */
+/** Declarations of what a product's epilogue adds, and of the uniforms behind them; `first` is the first free binding. */
 export function addedWgsl(
-  { add, bias, element }: { add: TiledVariant["add"]; bias: boolean; element: string },
+  { add, bias, element, first = 3 }: Pick<TiledVariant, "add" | "bias"> & { element: string; first?: number },
 ): string {
   const names = [...(add === "residual" ? ["residual"] : []), ...(bias ? ["bias"] : [])];
   return [
-    ...names.map((name, i) => `@group(0) @binding(${3 + i}) var<storage, read> ${name}: array<${element}>;`),
-    `@group(0) @binding(${3 + names.length}) var<uniform> sizes: Sizes;`,
+    ...names.map((name, i) =>
+      `@group(0) @binding(${first + i}) var<storage, read> ${name}: array<${element}>;`
+    ),
+    `@group(0) @binding(${first + names.length}) var<uniform> sizes: Sizes;`,
   ].join("\n");
 }
+
+/** Decodes four elements of bfloat16, the upper halves of float32: two to a word, the first in the lower bits. */
+export const widenedVectorWgsl = `
+fn widened(words: vec2u) -> vec4f {
+  return bitcast<vec4f>(vec4u(words.x << 16u, words.x & 0xffff0000u, words.y << 16u, words.y & 0xffff0000u));
+}
+`;
+
+/** Decodes one of the two elements in a word. */
+const widenedWgsl = `
+fn widened(word: u32, at: u32) -> f32 {
+  return bitcast<f32>(select(word << 16u, word & 0xffff0000u, at % 2u == 1u));
+}
+`;
 
 /** The factor on a product as WGSL; nothing for 1. */
 export function timesScale(scale: number): string {
@@ -117,10 +157,10 @@ function stageA({ transposeA, vectorA, tile }: TiledVariant, threads: number): s
   return eachLoad(lines * perLine, threads, (index) => {
     const load = transposeA
       ? `let line = k + ${index} / ${perLine}u; let at = first_row + ${index} % ${perLine}u * ${width}u;
-        if (line < sizes.k && at < sizes.m) { value = a[(base_a + line * sizes.stride_a + at) / ${width}u]; }
+        if (line < last && at < sizes.m) { value = a[(base_a + line * sizes.stride_a + at) / ${width}u]; }
         let to = ${index} / ${perLine}u * ${stride}u + ${index} % ${perLine}u * ${width}u;`
       : `let line = first_row + ${index} / ${perLine}u; let at = k + ${index} % ${perLine}u * ${width}u;
-        if (line < sizes.m && at < sizes.k) { value = a[(base_a + line * sizes.stride_a + at) / ${width}u]; }
+        if (line < sizes.m && at < last) { value = a[(base_a + line * sizes.stride_a + at) / ${width}u]; }
         let to = ${index} % ${perLine}u * ${width * stride}u + ${index} / ${perLine}u;`;
     const step = transposeA ? 1 : stride;
     const stores = vectorA
@@ -131,20 +171,26 @@ function stageA({ transposeA, vectorA, tile }: TiledVariant, threads: number): s
 }
 
 /** Copies the tile of `b` to workgroup memory, four columns to an element, zero outside the matrix. */
-function stageB({ transposeB, vectorB, tile }: TiledVariant, threads: number): string {
+function stageB({ transposeB, vectorB, packedB, tile }: TiledVariant, threads: number): string {
   const width = vectorB ? 4 : 1;
+  const element = (at: string) =>
+    !packedB
+      ? `b[(${at}) / ${width}u]`
+      : vectorB
+      ? `widened(b[(${at}) / 4u])`
+      : `widened(b[(${at}) / 2u], ${at})`;
   const perLine = (transposeB ? tile.k : tile.n) / width;
   const lines = transposeB ? tile.n : tile.k;
   const vectors = tile.n / 4;
   return eachLoad(lines * perLine, threads, (index) => {
     const load = transposeB
       ? `let line = ${index} / ${perLine}u; let at = ${index} % ${perLine}u * ${width}u;
-        if (first_column + line < sizes.n && k + at < sizes.k) {
-          value = b[(base_b + (first_column + line) * sizes.stride_b + k + at) / ${width}u];
+        if (first_column + line < sizes.n && k + at < last) {
+          value = ${element("base_b + (first_column + line) * sizes.stride_b + k + at")};
         }`
       : `let line = ${index} / ${perLine}u; let at = ${index} % ${perLine}u * ${width}u;
-        if (k + line < sizes.k && first_column + at < sizes.n) {
-          value = b[(base_b + (k + line) * sizes.stride_b + first_column + at) / ${width}u];
+        if (k + line < last && first_column + at < sizes.n) {
+          value = ${element("base_b + (k + line) * sizes.stride_b + first_column + at")};
         }`;
     const stores = transposeB
       ? range(width).map((e) =>

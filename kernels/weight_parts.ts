@@ -1,5 +1,4 @@
 /** Weights too large for one binding: lists of tensors whose rows continue each other, and products with them. */
-import { widened } from "./adapter.ts";
 import { type Block, block } from "./block.ts";
 import { type Graph, temporary } from "./graph.ts";
 import { matmul } from "./matmul.ts";
@@ -46,7 +45,7 @@ export function columnsOf(x: Tensor, columns: readonly [number, number]): Tensor
 }
 
 /**
- * Records x W (+ bias) (+ residual), or x Wᵀ, with W widened to float32. Parts of W below each other give columns of
+ * Records x W (+ bias) (+ residual), or x Wᵀ. Parts of W below each other give columns of
  * x Wᵀ each; to x W each adds its share.
  *
  * @param x [rows, …].
@@ -69,7 +68,7 @@ export function weightProduct(
   const parts = partsOf(weight);
   const inner = parts.at(-1)!.rows[1];
   if (parts.length === 1) {
-    return matmul(graph, x, widened(graph, parts[0]!.tensor), {
+    return matmul(graph, x, parts[0]!.tensor, {
       transposeB: transpose,
       ...(bias ? { bias } : {}),
       ...(residual ? { residual } : {}),
@@ -86,22 +85,21 @@ export function weightProduct(
   }
   const y = output ?? temporary([x.shape[0]!, outputs], "matmul");
   for (const { tensor, rows } of parts) {
-    const wide = widened(graph, tensor);
     if (transpose) {
-      matmul(graph, x, wide, {
+      matmul(graph, x, tensor, {
         transposeB: true,
         ...(bias ? { bias: block(reshape(bias, [1, inner]), { columns: rows }) } : {}),
         ...(residual ? { residual: block(residual, { columns: rows }) } : {}),
         output: block(y, { columns: rows }),
       });
     } else if (rows[0] === 0) {
-      matmul(graph, block(x, { columns: rows }), wide, {
+      matmul(graph, block(x, { columns: rows }), tensor, {
         ...(bias ? { bias } : {}),
         ...(residual ? { residual } : {}),
         output: y,
       });
     } else {
-      matmul(graph, block(x, { columns: rows }), wide, { into: y });
+      matmul(graph, block(x, { columns: rows }), tensor, { into: y });
     }
   }
   return y;

@@ -28,6 +28,8 @@ import {
   templateDataSection,
   trainDataSection,
   trainingSection,
+  tunedBatchEntries,
+  tunedModelSection,
 } from "./sections.ts";
 
 const trainSchema = v.object({
@@ -82,6 +84,8 @@ const exportSchema = v.object({
   output: exportOutputSection,
 });
 
+const tuneSchema = v.object({ model: tunedModelSection, ...tunedBatchEntries });
+
 /** The configuration of `train`, every default filled in. */
 export type TrainConfig = CamelKeys<v.InferOutput<typeof trainSchema>>;
 /** The configuration of `sft`, every default filled in. */
@@ -98,6 +102,8 @@ export type EvaluateConfig = CamelKeys<v.InferOutput<typeof evaluateSchema>>;
 
 /** The configuration of `export`, every default filled in. */
 export type ExportConfig = CamelKeys<v.InferOutput<typeof exportSchema>>;
+/** The configuration of `tune`, every default filled in. */
+export type TuneConfig = CamelKeys<v.InferOutput<typeof tuneSchema>>;
 
 /** One loss of a run with its weight; a run minimizes the weighted sum of its terms. */
 export type LossTerm = TrainConfig["loss"][number];
@@ -120,6 +126,8 @@ export interface CommandConfigs {
   evaluate: EvaluateConfig;
   /** Of writing a model for llama.cpp. */
   export: ExportConfig;
+  /** Of measuring kernels. */
+  tune: TuneConfig;
 }
 
 /** The name of a command that takes a configuration. */
@@ -222,6 +230,14 @@ export const COMMANDS: Readonly<Record<Command, CommandKeys>> = {
       "output.dtype": "export has output.type",
       type: "export has output.type",
       "output.directory": "export writes one file, output.file",
+    },
+  },
+  tune: {
+    schema: tuneSchema,
+    elsewhere: {
+      ...REVISIONS,
+      "training.batch_size": "tune has rows: the tokens of a batch",
+      "output.file": "tune writes to the user's cache",
     },
   },
 };

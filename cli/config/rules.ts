@@ -4,7 +4,14 @@
  * @module
  */
 import { lossOf } from "../../training/config.ts";
-import type { GenerateConfig, InspectConfig, LossTerm, SftConfig, TrainConfig } from "./commands.ts";
+import type {
+  GenerateConfig,
+  InspectConfig,
+  LossTerm,
+  SftConfig,
+  TrainConfig,
+  TuneConfig,
+} from "./commands.ts";
 import { evaluateRules } from "./evaluate_rules.ts";
 import { isMapping } from "./tree.ts";
 import { referenceRules } from "./reference_rules.ts";
@@ -54,6 +61,32 @@ const promptLengthRule: Rule<{ data: { maxPromptLength: number | null; maxLength
       ? `${maxPromptLength} leaves no room for a completion within data.max_length, ${maxLength}`
       : undefined,
 };
+
+const tuneRules: Rule<TuneConfig>[] = [
+  ...(["rows", "completionTokens"] as const).map((name) => {
+    const about = name === "rows" ? name : "completion_tokens";
+    return {
+      reads: ["model.path", about],
+      about,
+      check: ({ model: { path }, [name]: value }: TuneConfig) =>
+        path === null && value !== null ? "would be ignored without model.path" : undefined,
+    };
+  }),
+  {
+    reads: ["model.path", "dtype"],
+    about: "dtype",
+    check: ({ model: { path }, dtype }) =>
+      path === null && dtype !== "float32" ? "would be ignored without model.path" : undefined,
+  },
+  {
+    reads: ["rows", "completion_tokens"],
+    about: "completion_tokens",
+    check: ({ rows, completionTokens }) =>
+      rows !== null && completionTokens !== null && completionTokens > rows
+        ? `${completionTokens} is more than the ${rows} rows that they are among`
+        : undefined,
+  },
+];
 
 const greedyRule: Rule<{ generation: { temperature: number; topK: number | null; topP: number | null } }> = {
   reads: ["generation.temperature", "generation.top_k", "generation.top_p"],
@@ -248,6 +281,7 @@ export const RULES = {
   generate: [greedyRule, promptRule, answerNameRule],
   evaluate: [promptLengthRule, ...evaluateRules],
   export: [],
+  tune: tuneRules,
 };
 
 function hasLoss(loss: readonly LossTerm[], type: LossTerm["type"]): boolean {

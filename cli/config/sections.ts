@@ -255,6 +255,34 @@ export const answersOutputSection = v.object({
   ),
 });
 
+/** The model whose products are measured. */
+export const tunedModelSection = v.object({
+  path: key(
+    "Directory of the model whose products are measured, or its id on the hub; null takes a table of common sizes.",
+    orNull(text("a path")),
+    null,
+  ),
+});
+
+/** The batch whose products are measured. */
+export const tunedBatchEntries = {
+  rows: key(
+    "Rows of a batch of that model, as the pre-flight of a run prints them; null takes 1024.",
+    orNull(atLeastOne),
+    null,
+  ),
+  completion_tokens: key(
+    "Completion tokens among the rows, as the pre-flight prints them; null takes all rows.",
+    orNull(atLeastOne),
+    null,
+  ),
+  dtype: key(
+    "Storage of that model's weights on the device: bfloat16 for a base or reference that is held so.",
+    choice(["float32", "bfloat16"]),
+    "float32",
+  ),
+};
+
 /** The one file that an export writes. */
 export const exportOutputSection = v.object({
   file: key("GGUF file to write.", text("a path")),

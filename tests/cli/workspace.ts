@@ -14,6 +14,7 @@ export type CommandName =
   | "generate"
   | "evaluate"
   | "export"
+  | "tune"
   | "download"
   | "compare"
   | "sweep";

@@ -3,12 +3,15 @@ import { block } from "../../kernels/block.ts";
 import type { Device } from "../../kernels/device.ts";
 import { backward, createGraph, type Graph, input, output } from "../../kernels/graph.ts";
 import { linear } from "../../kernels/linear.ts";
-import { chooseVariant, matmul, type MatmulVariant } from "../../kernels/matmul.ts";
+import { matmul } from "../../kernels/matmul.ts";
+import { type MatmulVariant, variantName } from "../../kernels/matmul_variants.ts";
 import { reshape, type Tensor } from "../../kernels/tensor.ts";
+import { decodeToFloat32, encodeFromFloat32 } from "../../models/files/floats.ts";
 import {
   assertClose,
   filled,
   filledInput,
+  packed,
   randomValues,
   runOnce,
   testDevice,
@@ -112,82 +115,129 @@ async function assertProducts(
   });
 }
 
+/** Every tile whole and split, and lanes with every way of loading `a`: fewer rows than lanes, more, and several loads of a column. */
+const tiled: readonly MatmulVariant[] = [
+  { tile: "small" },
+  { tile: "medium" },
+  { tile: "wide" },
+  { tile: "deep" },
+  { tile: "large" },
+  { tile: "small", splits: 2 },
+  { tile: "medium", splits: 3 },
+];
+const subgroup: readonly MatmulVariant[] = [{ rows: 4 }, { rows: 20 }, { rows: 72 }, {
+  rows: 16,
+  vectors: 2,
+}];
+const variants = lanes === 0 ? tiled : [...tiled, ...subgroup];
+/** One of each kind, for what doesn't depend on sizes. */
+const samples = variants.filter((variant) =>
+  "tile" in variant ? variant.tile === "small" : variant.rows < 20
+);
+
 for (const [name, layout] of Object.entries(layouts)) {
-  for (const variant of ["small", "medium", "large"] as const) {
-    Deno.test(`matmul ${name} with the ${variant} tile is the float64 product, whatever the sizes`, async () => {
-      const sizes = [...alignedSizes, ...raggedSizes];
-      await assertProducts(device, sizes.map((sizes) => ({ layout, sizes, variant })));
-    });
-  }
-
-  for (const rows of [4, 8, 16, 32, 64]) {
-    const possible = lanes >= 4 && (!layout.transposeA || rows <= 4 * lanes);
-    Deno.test({
-      name: `matmul ${name} with ${rows} rows a subgroup is the float64 product`,
-      ignore: !possible,
-      async fn() {
-        // Only the rows of a plain left factor may be ragged.
-        const ragged = layout.transposeA ? [] : [[5, 8, 4], [67, 72, 12]] as const;
-        const sizes = [...alignedSizes, ...ragged];
-        await assertProducts(device, sizes.map((sizes) => ({ layout, sizes, variant: { rows } })));
-      },
-    });
-  }
+  Deno.test(`matmul ${name} is the float64 product with every variant, whatever the sizes`, async () => {
+    for (const variant of variants) {
+      // Of the subgroup kernel only the rows of a plain left factor may be ragged.
+      const ragged = "tile" in variant
+        ? raggedSizes
+        : layout.transposeA
+        ? []
+        : [[5, 8, 4], [67, 72, 12]] as const;
+      await assertProducts(device, [...alignedSizes, ...ragged].map((sizes) => ({ layout, sizes, variant })));
+    }
+  });
 }
 
-for (const variant of ["small", "medium", "large", { rows: 16 }] as const) {
-  const name = typeof variant === "string" ? `the ${variant} tile` : "subgroups";
-  Deno.test({
-    name: `matmul with ${name} adds a residual, adds to a tensor, writes to one, and takes batches`,
-    ignore: typeof variant !== "string" && lanes < 4,
-    async fn() {
-      const sizes = [36, 68, 28] as const;
-      await assertProducts(device, [
-        ...(["residual", "into", "output"] as const).map((add) => ({
-          layout: layouts.NN!,
-          sizes,
-          variant,
-          add,
-        })),
+Deno.test("matmul with every kind of variant adds a residual, adds to a tensor, writes to one, and takes batches", async () => {
+  const sizes = [36, 68, 28] as const, ragged = [37, 66, 29] as const;
+  const layout = layouts.NN!;
+  for (const variant of samples) {
+    const isSplit = "tile" in variant && variant.splits !== undefined;
+    await assertProducts(device, [
+      ...(["residual", "into", "output"] as const).map((add) => ({ layout, sizes, variant, add })),
+      ...(isSplit ? [] : [
         ...Object.values(layouts).map((layout) => ({ layout, sizes, variant, batch: 3 })),
-        { layout: layouts.NN!, sizes, variant, batch: 2, add: "residual" as const },
-        ...(typeof variant === "string" ? ["residual", "into"] as const : []).map((add) => ({
-          layout: layouts.NN!,
-          sizes: [37, 66, 29] as const,
-          variant,
-          add,
-        })),
-      ]);
-    },
-  });
-}
+        { layout, sizes, variant, batch: 2, add: "residual" as const },
+      ]),
+      ...("tile" in variant ? ["residual", "into"] as const : []).map((add) => ({
+        layout,
+        sizes: ragged,
+        variant,
+        add,
+      })),
+    ]);
+  }
+});
 
-for (const variant of ["small", "medium", "large", { rows: 4 }, { rows: 16 }] as const) {
-  const isTile = typeof variant === "string";
-  Deno.test({
-    name: `matmul with ${
-      isTile ? `the ${variant} tile` : `${variant.rows} rows a subgroup`
-    } adds a bias to every row`,
-    ignore: !isTile && lanes < 4,
-    async fn() {
-      const product = { layout: layouts.NT!, sizes: [36, 68, 28], variant, biasStart: 0 } as const;
-      await assertProducts(device, [
-        product,
-        ...(["residual", "into", "output"] as const).map((add) => ({ ...product, add })),
-        { ...product, layout: layouts.NN!, biasStart: 12 },
-        { ...product, batch: 2, add: "residual" },
-        // Columns that start anywhere, sizes that 4 doesn't divide.
-        ...(isTile
-          ? [
-            { ...product, biasStart: 3 },
-            { ...product, sizes: [37, 66, 29], add: "residual" },
-            { ...product, sizes: [37, 66, 29], add: "residual", biasStart: 5 },
-          ] as const
-          : []),
-      ]);
-    },
-  });
-}
+Deno.test("matmul with every kind of variant adds a bias to every row", async () => {
+  for (const variant of samples) {
+    const isSplit = "tile" in variant && variant.splits !== undefined;
+    const product = { layout: layouts.NT!, sizes: [36, 68, 28], variant, biasStart: 0 } as const;
+    await assertProducts(device, [
+      product,
+      ...(["residual", "into", "output"] as const).map((add) => ({ ...product, add })),
+      { ...product, layout: layouts.NN!, biasStart: 12 },
+      ...(isSplit ? [] : [{ ...product, batch: 2, add: "residual" }] as const),
+      // Columns that start anywhere, sizes that 4 doesn't divide.
+      ...("tile" in variant
+        ? [
+          { ...product, biasStart: 3 },
+          { ...product, sizes: [37, 66, 29], add: "residual" },
+          { ...product, sizes: [37, 66, 29], add: "residual", biasStart: 5 },
+        ] as const
+        : []),
+    ]);
+  }
+});
+
+Deno.test("matmul with a bfloat16 right factor gives the bits of its float32 copy, with every variant and layout", async () => {
+  for (const [name, layout] of Object.entries(layouts)) {
+    const graph = createGraph(device);
+    const cases = samples.flatMap((variant) =>
+      ("tile" in variant ? [[36, 68, 44], [37, 66, 30]] as const : [[36, 68, 44]] as const).map((sizes) => ({
+        variant,
+        sizes,
+      }))
+    );
+    cases.forEach(({ variant, sizes: [m, n, k] }, i) => {
+      const a = filled(device, randomValues(m * k, { seed: i }), {
+        shape: layout.transposeA ? [k, m] : [m, k],
+      });
+      const values = randomValues(k * n, { seed: i + 1 });
+      const shape = layout.transposeB ? [n, k] : [k, n];
+      const narrow = packed(device, values, shape);
+      const wide = filled(device, decodeToFloat32(encodeFromFloat32(values, "BF16"), "BF16"), { shape });
+      output(graph, `narrow ${i}`, matmul(graph, a, narrow, { ...layout, variant }));
+      output(graph, `wide ${i}`, matmul(graph, a, wide, { ...layout, variant }));
+    });
+    const results = await runOnce(graph);
+    cases.forEach(({ variant, sizes }, i) => {
+      assertEquals(
+        results[`narrow ${i}`],
+        results[`wide ${i}`],
+        `${name} ${variantName(variant)} [${sizes}]`,
+      );
+    });
+  }
+});
+
+Deno.test("matmul takes part of a bfloat16 matrix that starts anywhere", async () => {
+  const graph = createGraph(device);
+  const [m, n, k] = [6, 5, 7];
+  const a = randomValues(m * k, { seed: 1 });
+  // Numbers of few bits, which bfloat16 holds exactly.
+  const matrix = Float32Array.from({ length: 10 * 12 }, (_, i) => (i * 37 % 64 - 32) / 16);
+  const b = block(packed(device, matrix, [10, 12]), { rows: [2, 2 + k], columns: [3, 3 + n] });
+  output(graph, "c", matmul(graph, filled(device, a, { shape: [m, k] }), b));
+  const { c } = await runOnce(graph);
+  const part = Float32Array.from(
+    { length: k * n },
+    (_, i) => matrix[(2 + Math.floor(i / n)) * 12 + 3 + i % n]!,
+  );
+  const expected = product({ values: a, rows: m, columns: k }, { values: part, rows: k, columns: n });
+  assertClose(c!, expected, { tolerance: TOLERANCE, what: "c" });
+});
 
 Deno.test("matmul left to choose a kernel adds a bias, and says which doesn't fit", async () => {
   for (const software of [true, false]) {
@@ -247,12 +297,17 @@ Deno.test("matmul sums in pieces only where the inner size is huge and several w
 });
 
 Deno.test("matmul keeps what is not a number in the other matrices of a batch", async () => {
-  const variants = ["small", "medium", "large", ...(lanes >= 4 ? [{ rows: 4 }] : [])] as const;
+  const variants: readonly MatmulVariant[] = [
+    { tile: "small" },
+    { tile: "deep" },
+    { tile: "large" },
+    ...(lanes === 0 ? [] : [{ rows: 4 }]),
+  ];
   for (const layout of Object.values(layouts)) {
     const graph = createGraph(device);
     const expected = variants.map((variant, i) => {
       // Ragged for tiles: one matrix ends within a tile, and the next begins there.
-      const [m, n, k] = typeof variant === "string" ? [6, 10, 5] as const : [8, 12, 4] as const;
+      const [m, n, k] = "tile" in variant ? [6, 10, 5] as const : [8, 12, 4] as const;
       const surround = (values: Float32Array) =>
         Float32Array.from({ length: 3 * values.length }, (_, at) => {
           const own = at - values.length;
@@ -293,31 +348,6 @@ Deno.test("matmul gives every row the same bits wherever it lies", async () => {
   for (let i = 1; i < 70; i++) {
     assertEquals(c!.subarray(i * 68, (i + 1) * 68), c!.subarray(0, 68), `row ${i}`);
   }
-});
-
-Deno.test("chooseVariant takes subgroups only on software and for aligned sizes, and larger tiles for larger products", () => {
-  const choose = (
-    { software, subgroupSize = 16 }: { software: boolean; subgroupSize?: number },
-    [m, n, k]: readonly [number, number, number],
-    transposeA = false,
-  ) => {
-    const graph = createGraph({ ...device, software, subgroupSize });
-    return chooseVariant(graph, { batch: 1, m, n, k, transposeA });
-  };
-  const software = { software: true };
-  assertEquals(choose(software, [512, 512, 512]), { rows: 64 });
-  assertEquals(choose(software, [6, 512, 512]), { rows: 4 });
-  assertEquals(choose({ software: true, subgroupSize: 8 }, [512, 512, 512], true), { rows: 32 });
-  for (const ragged of [[512, 511, 512], [512, 512, 511]] as const) {
-    assertEquals(typeof choose(software, ragged), "string");
-  }
-  assertEquals(choose(software, [510, 512, 512]), { rows: 64 });
-  assertEquals(typeof choose(software, [510, 512, 512], true), "string");
-  assertEquals(typeof choose({ software: true, subgroupSize: 0 }, [512, 512, 512]), "string");
-  assertEquals(choose({ software: false }, [1024, 1024, 64]), "large"); // 64 workgroups
-  assertEquals(choose({ software: false }, [1024, 896, 64]), "medium");
-  assertEquals(choose({ software: false }, [512, 512, 64]), "medium");
-  assertEquals(choose({ software: false }, [512, 448, 64]), "small");
 });
 
 Deno.test("linear's gradients are dy W, dyᵀ x, which is added, and dy for the residual", async () => {
@@ -423,9 +453,19 @@ Deno.test("matmul says which sizes don't fit", () => {
       "give neither `residual` nor `output` with it",
     );
   }
-  assertThrows(
-    () => matmul(createGraph({ ...device, subgroupSize: 0 }), a, c, { variant: { rows: 4 } }),
-    Error,
-    "has no subgroup operations of a fixed size",
-  );
+  const problem = (message: string, changed: Partial<Device>, variant: MatmulVariant) =>
+    assertThrows(
+      () =>
+        matmul(createGraph({ ...device, ...changed }), zeros(device, [4, 8]), zeros(device, [8, 4]), {
+          variant,
+        }),
+      RangeError,
+      message,
+    );
+  problem("has no subgroup operations of a fixed size", { subgroupSize: 0 }, { rows: 4 });
+  problem("takes a multiple of 4 rows, up to 160", { subgroupSize: 16 }, { rows: 6 });
+  problem("takes a multiple of 4 rows, up to 160", { subgroupSize: 16 }, { rows: 96, vectors: 2 });
+  problem("1 splits of 1 products", {}, { tile: "small", splits: 1 });
+  const half = packed(device, new Float32Array(32), [4, 8]);
+  assertThrows(() => matmul(graph, half, c), TypeError, 'matmul: "bfloat16" is in bfloat16; only b may be');
 });

@@ -210,7 +210,7 @@ Deno.test("compile takes a kernel once for all of its launches and programs", as
     const graph = createGraph(device);
     const a = input(graph, "a", { shape: [20, 24] });
     const b = input(graph, "b", { shape: [24, 28] });
-    for (let i = 0; i < 3; i++) output(graph, `${i}`, matmul(graph, a, b, { variant: "small" }));
+    for (let i = 0; i < 3; i++) output(graph, `${i}`, matmul(graph, a, b, { variant: { tile: "small" } }));
     return graph;
   };
   await compileOne(text());
