@@ -31,6 +31,7 @@ const gpu = {
       maxBufferSize: BINDING_BYTES,
       maxComputeWorkgroupStorageSize: 32 * 1024,
       maxComputeInvocationsPerWorkgroup: 1024,
+      maxComputeWorkgroupSizeX: 1024,
     },
     features: new Set(),
   },
@@ -39,6 +40,7 @@ const gpu = {
   subgroupSize: 32,
   halfPrecision: false,
   subgroupPreamble: "",
+  tuning: new Map(),
 } as unknown as Device;
 
 if (import.meta.main) {

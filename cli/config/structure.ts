@@ -71,8 +71,14 @@ export function checkStructure(value: unknown, keys: CommandKeys): { value: unkn
     return value;
   }
 
-  function unknownKey(path: string, name: string): string {
-    return nameProblem(join(path, name), names) ?? "has no place here; only the entries of a list have it";
+  /** What is wrong with an entry that has no place; with each of its own where those are known to belong elsewhere. */
+  function unknownKeys(path: string, value: unknown): Problem[] {
+    const isSection = Object.keys(names.elsewhere).some((key) => key.startsWith(`${withoutIndices(path)}.`));
+    const paths = isSection && isMapping(value) ? Object.keys(value).map((name) => join(path, name)) : [path];
+    return paths.map((path) => ({
+      path,
+      message: nameProblem(path, names) ?? "has no place here; only the entries of a list have it",
+    }));
   }
 
   function visitEntries(
@@ -82,9 +88,8 @@ export function checkStructure(value: unknown, keys: CommandKeys): { value: unkn
   ): Record<string, unknown> {
     for (const name of Object.keys(value)) {
       if (!Object.hasOwn(section.entries, name)) {
-        problems.push(
-          ignoredKey(section, path, name) ?? { path: join(path, name), message: unknownKey(path, name) },
-        );
+        const ignored = ignoredKey(section, path, name);
+        problems.push(...ignored ? [ignored] : unknownKeys(join(path, name), value[name]));
       }
     }
     const filled = { ...value };
