@@ -3,6 +3,8 @@ import type { ComparedRun, RunGroup } from "./types.ts";
 /** Stands for a setting that a configuration doesn't have. */
 const ABSENT = "–";
 const SEED = "training.seed";
+/** A name of more characters fills a legend, and says less than the table of what differs. */
+const LONGEST_NAME = 60;
 /** Keys that say nothing of what a run is. */
 const IGNORED: ReadonlySet<string> = new Set(["output.directory"]);
 
@@ -22,7 +24,8 @@ export function settingsOf(config: unknown, prefix = ""): Map<string, string> {
  * Puts runs together whose configurations are equal but for `training.seed` and `output.directory`, in the order of their
  * first runs. The same setting and seed again makes another group.
  *
- * Groups are named by the settings that differ, or by their first run where those don't tell them apart.
+ * Groups are named by the settings that differ, or by their first run where those don't tell them apart or are too many for
+ * a name.
  */
 export function groupRuns(runs: readonly ComparedRun[]): RunGroup[] {
   const grouped = new Map<string, ComparedRun[]>();
@@ -37,7 +40,8 @@ export function groupRuns(runs: readonly ComparedRun[]): RunGroup[] {
     grouped.set(key, [...grouped.get(key) ?? [], run]);
   }
   const members = [...grouped.values()];
-  const names = namesOf(differences(members.map((runs) => ({ name: "", runs }))));
+  const described = namesOf(differences(members.map((runs) => ({ name: "", runs }))));
+  const names = described.some(({ length }) => length > LONGEST_NAME) ? described.map(() => "") : described;
   return members.map((runs, index) => {
     const isUnique = names[index] !== "" && names.indexOf(names[index]!) === names.lastIndexOf(names[index]!);
     return { name: isUnique ? names[index]! : runs[0]!.name, runs };

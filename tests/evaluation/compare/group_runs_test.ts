@@ -52,6 +52,14 @@ Deno.test("groupRuns names groups by what tells them apart", () => {
   );
 });
 
+Deno.test("groupRuns names groups by their runs where settings would make no name", () => {
+  const config = (name: string) => ({
+    model: { path: `models/${name}` },
+    data: { train: `preferences/${name}.jsonl` },
+  });
+  assertEquals(names(config("the first of them"), config("the second of them")), ["run0", "run1"]);
+});
+
 Deno.test("differences shows the settings that differ, and a dash where there is none", () => {
   const groups = groupRuns([run("a", { x: 1, y: "same" }), run("b", { x: 2, y: "same", z: "new" })]);
   assertEquals(differences(groups), { keys: ["x", "z"], rows: [["1", "–"], ["2", "new"]] });
