@@ -3,7 +3,7 @@
  * preferences between its own replies, and is judged by the exact reward behind them, as it moves away from its start:
  *
  *     deno run -A examples/overoptimization.ts            # ten minutes on two cores
- *     deno run -A examples/overoptimization.ts --full     # more β, α, τ and seeds: an hour
+ *     deno run -A examples/overoptimization.ts --full     # more β, α, τ and seeds: half an hour
  *
  * Finished runs are kept in `runs/overoptimization` (`--directory`) and not made again; `--report` makes none at all.
  * `--docs` also writes the numbers and pictures of `docs/evidence.md` anew. The same seeds give the same numbers.
