@@ -34,6 +34,13 @@ export function block(
   return { matrix, rows, columns };
 }
 
+/** Columns of a matrix or of a part of one; itself where that is all of them. */
+export function columnsOf(operand: Tensor | Block, [start, end]: Block["columns"]): Tensor | Block {
+  const { matrix, rows, columns } = "matrix" in operand ? operand : block(operand, {});
+  if (start === 0 && end === columns[1] - columns[0]) return operand;
+  return block(matrix, { rows, columns: [columns[0] + start, columns[0] + end] });
+}
+
 /** A matrix or a part of one as kernels address it. */
 export interface MatrixView {
   /** What is bound. */

@@ -1,12 +1,12 @@
 /** Linear layers, with or without biases and adapters, and their gradients. */
 import { type Adapter, mergedWeight, partRows, rankRows } from "./adapter.ts";
 import { passGradient } from "./add.ts";
-import { block } from "./block.ts";
+import { block, columnsOf } from "./block.ts";
 import { columnSums } from "./column_sums.ts";
 import { differentiate, type Graph, needsGradient, replacesGradient, temporary } from "./graph.ts";
-import { matmul } from "./matmul.ts";
+import { matmul, type PlusOptions } from "./matmul.ts";
 import { sizeOf, type Tensor } from "./tensor.ts";
-import { columnsOf, type Matrix, partsOf, weightProduct } from "./weight_parts.ts";
+import { type Matrix, partsOf, weightProduct } from "./weight_parts.ts";
 
 /** The weights of a linear layer. */
 export interface LinearWeights {
@@ -73,22 +73,22 @@ export function applyLinear(
   options: LinearWeights & { residual?: Tensor },
 ): { y: Tensor; reduced?: Tensor } {
   const { weight, transposed = false, bias, adapter, residual } = options;
-  const product = (weight: Matrix) =>
-    weightProduct(graph, x, { weight, transpose: !transposed, bias, residual });
+  const product = (weight: Matrix, plus: readonly PlusOptions[] = []) =>
+    weightProduct(graph, x, { weight, transpose: !transposed, bias, residual, plus });
   if (adapter === undefined) return { y: product(weight) };
   const isTrained = adapter.a.gradient !== undefined;
   if (!isTrained && "shape" in weight && mergingCosts(adapter) < reducingCosts(adapter, x.shape[0]!)) {
     return { y: product(mergedWeight(graph, weight, { adapter, transposed })) };
   }
-  const y = product(weight);
   const reduced = matmul(graph, x, adapter.a, { transposeB: true }); // [rows, parts · rank]
-  adapter.parts.forEach((part, index) => {
-    matmul(graph, block(reduced, { columns: rankRows(adapter, index) }), part.b, {
-      transposeB: true,
-      scale: part.scale,
-      into: block(y, { columns: partRows(part) }),
-    });
-  });
+  const plus = adapter.parts.map((part, index) => ({
+    a: block(reduced, { columns: rankRows(adapter, index) }),
+    b: part.b,
+    transposeB: true,
+    scale: part.scale,
+    columns: partRows(part),
+  }));
+  const y = product(weight, plus);
   return isTrained ? { y, reduced } : { y };
 }
 
@@ -130,14 +130,13 @@ export function linearGradients(
   const isBeside = adapter !== undefined && (isTrained || (reachesInput && !isMerged));
   const reducedGradient = isBeside ? adapterGradients(graph, dy, { ...options, adapter }) : undefined;
   if (!reachesInput) return undefined;
-  const dx = weightProduct(graph, dy, {
+  return weightProduct(graph, dy, {
     weight: isMerged ? mergedWeight(graph, weight, { adapter, transposed }) : weight,
     transpose: transposed,
     residual,
     output,
+    ...(isBeside ? { plus: [{ a: reducedGradient!, b: adapter.a }] } : {}),
   });
-  if (isBeside) matmul(graph, reducedGradient!, adapter.a, { into: dx });
-  return dx;
 }
 
 /** Where a product goes that is a contribution to a parameter's gradient. */

@@ -1,8 +1,9 @@
 /** Matrix products. */
-import { type Block, type MatrixView, viewOf } from "./block.ts";
+import { type Block, columnsOf, type MatrixView, viewOf } from "./block.ts";
 import { dispatch, type Graph, temporary } from "./graph.ts";
 import { chooseVariant } from "./matmul_choice.ts";
-import { isAligned, launchMatmul, type Operation } from "./matmul_launch.ts";
+import { isAligned, launchMatmul, type Operation, pieceDepth } from "./matmul_launch.ts";
+import { joinProducts, type Summand } from "./matmul_plus.ts";
 import { type MatmulVariant, type ProductShape, variantProblem } from "./matmul_variants.ts";
 import { sizeOf, type Tensor } from "./tensor.ts";
 
@@ -18,6 +19,8 @@ export interface MatmulOptions {
   bias?: Tensor | Block;
   /** What is added to the product, of its shape; beside a block as `output`, the same block of another matrix. */
   residual?: Tensor | Block;
+  /** More products that are added, each to columns of its own; where that pays, by the same launches. */
+  plus?: readonly PlusOptions[];
   /** Add the product to this instead of making a new tensor. */
   into?: Tensor | Block;
   /** Write the product to this instead of making a new tensor. */
@@ -28,9 +31,23 @@ export interface MatmulOptions {
   depth?: number;
 }
 
+/** A product that {@linkcode matmul} adds to columns of its own. */
+export interface PlusOptions {
+  /** [m, rank]. */
+  a: Tensor | Block;
+  /** [rank, columns], in float32; with `transposeB` [columns, rank]. */
+  b: Tensor | Block;
+  /** `b` is stored transposed. */
+  transposeB?: boolean;
+  /** Factor on this product; default 1. */
+  scale?: number;
+  /** The first column that it is added to, and the one after the last; all by default. */
+  columns?: readonly [start: number, end: number];
+}
+
 /**
  * Records a product of matrices, of parts of matrices, or of two batches of matrices: scale · op(a) · op(b) (+ bias)
- * (+ residual).
+ * (+ residual) (+ other products).
  *
  * No gradient flows through it; see `linear`.
  *
@@ -45,7 +62,8 @@ export function matmul(
   b: Tensor | Block,
   options: MatmulOptions = {},
 ): Tensor {
-  const { transposeA = false, transposeB = false, scale = 1, bias, residual, into, output } = options;
+  const { transposeA = false, transposeB = false, scale = 1, bias, residual, into, output, plus = [] } =
+    options;
   const [viewA, viewB] = [viewOf(a), viewOf(b)];
   const { batch, m, n, k } = productSizes(viewA, viewB, { transposeA, transposeB });
   const resultShape = viewA.shape.length === 3 ? [batch, m, n] : [m, n];
@@ -54,7 +72,8 @@ export function matmul(
       "matmul: `into` is what the product is added to; give neither `residual` nor `output` with it",
     );
   }
-  const result = viewOf(into ?? output ?? temporary(resultShape, "matmul"));
+  const target = into ?? output ?? temporary(resultShape, "matmul");
+  const result = viewOf(target);
   const added = residual === undefined ? undefined : viewOf(residual);
   for (const view of [result, ...(added ? [added] : [])]) checkResult(view, { resultShape, result });
   const shift = bias === undefined ? undefined : biasView(bias, n);
@@ -83,14 +102,50 @@ export function matmul(
     a: viewA,
     b: viewB,
     result,
+    plus: undefined,
     add: into !== undefined ? "result" : added !== undefined ? "residual" : "nothing",
     residual: added?.tensor,
     bias: shift,
   };
-  for (const launch of launchMatmul(graph.device, operation, { variant, depth: options.depth })) {
-    dispatch(graph, launch);
+  const summands = plus.map((options) => summandOf(options, { m, n }));
+  const joined = summands.length === 0 ? undefined : joinProducts(operation, { summands, variant });
+  const depth = options.depth ?? ("rows" in variant ? pieceDepth(product, variant) : undefined);
+  for (const each of joined ?? [operation]) {
+    for (const launch of launchMatmul(graph.device, each, { variant, depth })) {
+      dispatch(graph, launch);
+    }
   }
+  if (joined === undefined) addProducts(graph, target, plus);
   return result.tensor;
+}
+
+/** Records products that are added to columns of `target`, each by a launch of its own. */
+export function addProducts(graph: Graph, target: Tensor | Block, products: readonly PlusOptions[]): void {
+  for (const { a, b, columns, ...rest } of products) {
+    matmul(graph, a, b, { ...rest, into: columns ? columnsOf(target, columns) : target });
+  }
+}
+
+function summandOf(
+  { a, b, transposeB = false, scale = 1, columns }: PlusOptions,
+  { m, n }: { m: number; n: number },
+): Summand {
+  const [viewA, viewB] = [viewOf(a), viewOf(b)];
+  const sizes = productSizes(viewA, viewB, { transposeA: false, transposeB });
+  const [start, end] = columns ?? [0, n];
+  if (sizes.batch !== 1 || sizes.m !== m || sizes.n !== end - start || start < 0 || end > n) {
+    throw new RangeError(
+      `matmul: the product is [${m},${n}], what to add to its columns ${start}…${end} is [${sizes.m},${sizes.n}]`,
+    );
+  }
+  for (const { tensor } of [viewA, viewB]) {
+    if (tensor.dtype === "bf16") {
+      throw new TypeError(
+        `matmul: "${tensor.storage.label}" is in bfloat16; what is added has to be in float32`,
+      );
+    }
+  }
+  return { a: viewA, b: viewB, transposeB, scale, columns: [start, end] };
 }
 
 /** A bias as kernels address it: it has one row, so nothing depends on the distance of rows. */

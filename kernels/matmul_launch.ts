@@ -16,6 +16,18 @@ import { remember } from "./remember.ts";
 import { elementGroups } from "./rows.ts";
 import type { Tensor } from "./tensor.ts";
 
+/** A second product that is added to the first. */
+export interface Plus {
+  /** The left factor, [m, k]. */
+  readonly a: MatrixView;
+  /** The right factor, [k, n]; with `transposeB` [n, k]. */
+  readonly b: MatrixView;
+  /** `b` is stored [n, k]. */
+  readonly transposeB: boolean;
+  /** Factor on this product. */
+  readonly scale: number;
+}
+
 /** A product with its operands and what is added to it. */
 export interface Operation {
   /** Sizes and layout. */
@@ -28,6 +40,8 @@ export interface Operation {
   readonly b: MatrixView;
   /** Where the product goes. */
   readonly result: MatrixView;
+  /** Two more factors, whose product is added. */
+  readonly plus: Plus | undefined;
   /** What is added to the product. */
   readonly add: "nothing" | "result" | "residual";
   /** Where `add` is `residual`: what lies as the result does in its own matrix. */
@@ -47,32 +61,48 @@ export function isAligned(sizes: readonly number[]): boolean {
 /**
  * The launches of a product, in order.
  *
- * @param options.depth Force how much of the inner size a launch of the subgroup kernel sums.
+ * @param options.depth How much of the inner size a launch of the subgroup kernel sums; all by default.
  */
 export function launchMatmul(
   device: Device,
   operation: Operation,
   { variant, depth }: { variant: MatmulVariant; depth?: number | undefined },
 ): Dispatch[] {
-  if ("rows" in variant) return subgroupLaunches(device, operation, { variant, depth });
+  if ("rows" in variant) {
+    return subgroupLaunches(device, operation, { variant, depth: depth ?? operation.product.k });
+  }
   return variant.splits === undefined
     ? [tiledLaunch(operation, variant)]
     : splitLaunches(operation, { ...variant, splits: variant.splits });
 }
 
-function label({ product: { transposeA, transposeB, packedB } }: Operation, variant: MatmulVariant): string {
+function label(
+  { product: { transposeA, transposeB, packedB }, plus }: Operation,
+  variant: MatmulVariant,
+): string {
   const layout = `${transposeA ? "T" : "N"}${transposeB ? "T" : "N"}`;
-  return `matmul ${layout}${packedB ? " bf16" : ""} ${variantName(variant)}`;
+  const second = plus === undefined ? "" : ` + N${plus.transposeB ? "T" : "N"}`;
+  return `matmul ${layout}${packedB ? " bf16" : ""}${second} ${variantName(variant)}`;
 }
 
-function bind({ a, b, result, add, residual, bias }: Operation): Dispatch["bindings"] {
+function bind({ a, b, result, plus, add, residual, bias }: Operation): Dispatch["bindings"] {
   return [
     [a.tensor, "read"],
     [b.tensor, "read"],
     [result.tensor, add === "result" ? "update" : "write"],
+    ...(plus ? [[plus.a.tensor, "read"], [plus.b.tensor, "read"]] as const : []),
     ...(residual !== undefined ? [[residual, "read"] as const] : []),
     ...(bias ? [[bias.tensor, "read"] as const] : []),
   ];
+}
+
+function plusUniforms({ a, b }: Plus): Uniform[] {
+  return [a.shape[1]!, a.stride, b.stride, a.start, b.start];
+}
+
+/** Multiplications and additions of the second product. */
+function plusFlops({ product: { m, n }, plus }: Operation): number {
+  return plus === undefined ? 0 : 2 * m * n * plus.a.shape[1]!;
 }
 
 function uniformsOf({ product: { m, n, k }, a, b, result }: Operation): Uniform[] {
@@ -85,7 +115,7 @@ function tiledLaunch(
   variant: TileVariant,
   split?: { splits: number; depth: number },
 ): Dispatch {
-  const { product, scale, add, a, b, result, bias } = operation;
+  const { product, scale, plus, add, a, b, result, bias } = operation;
   const { batch, m, n, k, transposeA, transposeB, packedB = false } = product;
   const tile = tiles[variant.tile];
   const isVector = (size: number, views: readonly MatrixView[]) =>
@@ -99,6 +129,14 @@ function tiledLaunch(
     packedB,
     split: split !== undefined,
     scale,
+    plus: plus && {
+      transposeA: false,
+      transposeB: plus.transposeB,
+      vectorA: isVector(plus.a.shape[1]!, [plus.a]),
+      vectorB: isVector(plus.transposeB ? plus.a.shape[1]! : n, [plus.b]),
+      packedB: false,
+      scale: plus.scale,
+    },
     add,
     bias: bias !== undefined,
     tile,
@@ -106,9 +144,14 @@ function tiledLaunch(
   return {
     kernel: { label: label(operation, variant), code },
     bindings: bind(operation),
-    uniforms: [...uniformsOf(operation), ...(split ? [split.depth] : []), ...(bias ? [bias.start] : [])],
+    uniforms: [
+      ...uniformsOf(operation),
+      ...(split ? [split.depth] : []),
+      ...(plus ? plusUniforms(plus) : []),
+      ...(bias ? [bias.start] : []),
+    ],
     workgroups: [Math.ceil(n / tile.n), Math.ceil(m / tile.m), split?.splits ?? batch],
-    work: { flops: 2 * batch * m * n * k },
+    work: { flops: 2 * batch * m * n * k + plusFlops(operation) },
   };
 }
 
@@ -162,22 +205,23 @@ function splitLaunches(
 function subgroupLaunches(
   { subgroupSize: lanes, subgroupPreamble: preamble }: Device,
   operation: Operation,
-  { variant, depth }: { variant: LaneVariant; depth?: number | undefined },
+  { variant, depth }: { variant: LaneVariant; depth: number },
 ): Dispatch[] {
   const { product, scale, bias } = operation;
   const { batch, m, n, k, transposeA, transposeB, packedB = false } = product;
   const { rows, vectors = 1 } = variant;
-  const piece = depth ?? chooseDepth(product, rows);
-  return Array.from({ length: Math.ceil(k / piece) }, (_, i) => {
-    const [first, last] = [i * piece, Math.min(k, (i + 1) * piece)];
+  return Array.from({ length: Math.ceil(k / depth) }, (_, i) => {
+    const [first, last] = [i * depth, Math.min(k, (i + 1) * depth)];
     const part: Operation = i === 0
       ? operation
-      : { ...operation, add: "result", residual: undefined, bias: undefined };
+      : { ...operation, plus: undefined, add: "result", residual: undefined, bias: undefined };
     const code = subgroupText({
       transposeA,
       transposeB,
       packedB,
       scale,
+      plus: part.plus &&
+        { transposeA: false, transposeB: part.plus.transposeB, packedB: false, scale: part.plus.scale },
       add: part.add,
       bias: part.bias !== undefined,
       lanes,
@@ -188,9 +232,15 @@ function subgroupLaunches(
     return {
       kernel: { label: label(operation, variant), code },
       bindings: bind(part),
-      uniforms: [...uniformsOf(part), first, last, ...(part.bias ? [bias!.start] : [])],
+      uniforms: [
+        ...uniformsOf(part),
+        first,
+        last,
+        ...(part.plus ? plusUniforms(part.plus) : []),
+        ...(part.bias ? [bias!.start] : []),
+      ],
       workgroups: [Math.ceil(n / 4 / lanes / vectors), Math.ceil(m / rows), batch],
-      work: { flops: 2 * batch * m * n * (last - first) },
+      work: { flops: 2 * batch * m * n * (last - first) + plusFlops(part) },
     };
   });
 }
@@ -204,7 +254,7 @@ const LEAST_DEPTH = 256;
  * How much of the inner size one launch sums. Where it is huge (the vocabulary, in the gradient of a language model's head)
  * and several rows of workgroups read the same `b`, pieces that stay in the cache are summed one after another.
  */
-function chooseDepth({ m, n, k }: ProductShape, rows: number): number {
+export function pieceDepth({ m, n, k }: ProductShape, { rows }: LaneVariant): number {
   const depth = Math.floor(SHARED_BYTES / 4 / n / 4) * 4;
   return m > rows && depth >= LEAST_DEPTH && k >= 16 * depth ? depth : k;
 }

@@ -1,5 +1,5 @@
 /** WGSL of the pass after a matrix product whose inner size was split: adds the sums, always in the same order. */
-import { addedWgsl, type TiledVariant, timesScale } from "./matmul_tiled.ts";
+import { addedWgsl, type Epilogue, timesScale } from "./matmul_wgsl.ts";
 
 /**
  * The WGSL: c = scale · Σ sums (+ bias) (+ c or residual), a thread an element.
@@ -9,7 +9,7 @@ import { addedWgsl, type TiledVariant, timesScale } from "./matmul_tiled.ts";
  * @param options.vectors Whether an element is four numbers.
  */
 export function sumSplitsWgsl(
-  { scale, add, bias, vectors }: Pick<TiledVariant, "scale" | "add" | "bias"> & { vectors: boolean },
+  { scale, add, bias, vectors }: Epilogue & { scale: number; vectors: boolean },
 ): string {
   const element = vectors ? "vec4f" : "f32";
   const added = add === "nothing" ? "" : add === "result" ? " + c[at]" : " + residual[at]";

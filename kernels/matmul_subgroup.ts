@@ -6,24 +6,33 @@
  * working set stays in registers whatever the number of rows.
  */
 
-import { addedWgsl, timesScale, widenedVectorWgsl } from "./matmul_tiled.ts";
+import {
+  addedWgsl,
+  type Epilogue,
+  plusBindingsWgsl,
+  plusSizesWgsl,
+  timesScale,
+  widenedVectorWgsl,
+} from "./matmul_wgsl.ts";
 
-/** What a variant of the product computes and how. All sizes, strides and starts must be multiples of 4. */
-export interface SubgroupVariant {
+/** How two factors lie in memory. */
+interface Factors {
   /** `a` is stored [k, m] instead of [m, k]. */
   readonly transposeA: boolean;
   /** `b` is stored [n, k] instead of [k, n]. */
   readonly transposeB: boolean;
-  /** What is added to the product: nothing, the previous contents of the result, or another tensor. */
-  readonly add: "nothing" | "result" | "residual";
-  /** Whether a bias is added to every row. */
-  readonly bias: boolean;
-  /** Factor on the product. */
-  readonly scale: number;
-  /** Lanes of a subgroup. */
-  readonly lanes: number;
   /** `b` is in bfloat16, two elements to a word. */
   readonly packedB: boolean;
+  /** Factor on their product. */
+  readonly scale: number;
+}
+
+/** What a variant of the product computes and how. All sizes, strides and starts must be multiples of 4. */
+export interface SubgroupVariant extends Factors, Epilogue {
+  /** Two more factors, whose product is added, where `scale` is 1. */
+  readonly plus: Factors | undefined;
+  /** Lanes of a subgroup. */
+  readonly lanes: number;
   /** Rows of the result that a lane computes, a multiple of 4. */
   readonly rows: number;
   /** Groups of four columns that a lane computes. */
@@ -34,9 +43,12 @@ export interface SubgroupVariant {
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
-/** The WGSL of one variant. Bindings: a, b, result, residual and bias if added, uniforms (`Sizes` in the text). */
+/**
+ * The WGSL of one variant. Bindings: a, b, result, the two factors of `plus`, residual and bias if added, uniforms
+ * (`Sizes` in the text).
+ */
 export function subgroupMatmulWgsl(variant: SubgroupVariant): string {
-  const { add, bias, packedB, lanes, rows, vectors, preamble } = variant;
+  const { plus, add, bias, packedB, lanes, rows, vectors, preamble } = variant;
   const sums = range(rows).flatMap((i) => range(vectors).map((j) => `sum${i}_${j}`));
   return `${preamble}
 struct Sizes {
@@ -44,11 +56,12 @@ struct Sizes {
   stride_a: u32, stride_b: u32, stride_c: u32, // elements from one line of the matrix to the next
   start_a: u32, start_b: u32, start_c: u32,    // where the block begins in its matrix
   first: u32, last: u32,                       // this launch sums the depths from first to last
-${bias ? "  start_bias: u32,\n" : ""}}
+${plus ? plusSizesWgsl : ""}${bias ? "  start_bias: u32,\n" : ""}}
 @group(0) @binding(0) var<storage, read> a: array<vec4f>;
 @group(0) @binding(1) var<storage, read> b: array<${packedB ? "vec2u" : "vec4f"}>;
 @group(0) @binding(2) var<storage, read_write> c: array<vec4f>;
-${addedWgsl({ add, bias, element: "vec4f" })}
+${plus ? plusBindingsWgsl({ a: "vec4f", b: "vec4f" }) : ""}
+${addedWgsl({ add, bias, element: "vec4f", first: plus ? 5 : 3 })}
 ${packedB ? widenedVectorWgsl : ""}
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -63,12 +76,34 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let base_c = (sizes.start_c + group.z * sizes.m * sizes.n) / 4u;
 ${sums.map((sum) => `  var ${sum} = vec4f();`).join("\n")}
   for (var k = sizes.first / 4u; k < sizes.last / 4u; k++) {
-${loadA(variant)}
-${range(vectors).map((j) => loadB(variant, j)).join("\n")}
-${range(rows).map((i) => `    ${multiplyRow(variant, i)}`).join("\n")}
+${sumDepth(variant, { ...variant, prefix: "" })}
+  }
+${
+    plus
+      ? `  for (var k = 0u; k < sizes.plus_k / 4u; k++) {
+    let base_a = sizes.plus_start_a / 4u;
+    let base_b = sizes.plus_start_b / 4u;
+    let stride_a = sizes.plus_stride_a / 4u;
+    let stride_b = sizes.plus_stride_b / 4u;
+${sumDepth(variant, { ...plus, prefix: "plus_" })}
+  }`
+      : ""
   }
 ${range(vectors).map((j) => store(variant, j)).join("\n")}
 }`;
+}
+
+/** The factors that a loop over the depth multiplies, and what their names begin with. */
+type Loop = Factors & { readonly prefix: "" | "plus_" };
+
+/** Four steps of depth. The second product has a loop of its own: loads in branches of one cost more than they save. */
+function sumDepth(variant: SubgroupVariant, loop: Loop): string {
+  const { rows, vectors } = variant;
+  return [
+    loadA(variant, loop),
+    ...range(vectors).map((j) => loadB(variant, { loop, vector: j })),
+    ...range(rows).map((i) => `    ${multiplyRow(variant, { loop, row: i })}`),
+  ].join("\n");
 }
 
 /** Writes the sums of one of a lane's vectors, with what is added to them. */
@@ -93,35 +128,40 @@ function depthPerLoad({ lanes, rows }: SubgroupVariant): number {
 }
 
 /** Each lane loads a piece of `a` that all lanes are going to use. */
-function loadA(variant: SubgroupVariant): string {
-  const { transposeA, rows, lanes } = variant;
+function loadA(variant: SubgroupVariant, { transposeA, prefix, scale }: Loop): string {
+  const { rows, lanes } = variant;
+  const load = (at: string) => `${prefix}a[base_a + ${at}]${prefix === "" ? "" : timesScale(scale)}`;
   const lane = (part: number, of: number) => `min(lane, ${Math.min(lanes, of - part * lanes) - 1}u)`;
   if (!transposeA) { // lane i holds row i, k…k+3
     return range(Math.ceil(rows / lanes)).map((part) =>
-      `    let a${part} = a[base_a + (row + ${part * lanes}u + ${lane(part, rows)}) * stride_a + k];`
+      `    let a${part} = ${load(`(row + ${part * lanes}u + ${lane(part, rows)}) * stride_a + k`)};`
     ).join("\n");
   }
   const quads = rows / 4; // a lane holds rows 4q…4q+3 of one step of depth
   if (quads > lanes) { // which takes several loads
     const parts = Math.ceil(quads / lanes);
-    return range(4 * parts).map((load) => {
-      const [d, part] = [Math.floor(load / parts), load % parts];
-      return `    let a${load} = a[base_a + (k * 4u + ${d}u) * stride_a + row / 4u + ${part * lanes}u + ${
-        lane(part, quads)
-      }];`;
+    return range(4 * parts).map((i) => {
+      const [d, part] = [Math.floor(i / parts), i % parts];
+      const column = `row / 4u + ${part * lanes}u + ${lane(part, quads)}`;
+      return `    let a${i} = ${load(`(k * 4u + ${d}u) * stride_a + ${column}`)};`;
     }).join("\n");
   }
   const depth = depthPerLoad(variant);
   return range(4 / depth).map((part) =>
-    `    let a${part} = a[base_a + (k * 4u + ${
-      part * depth
-    }u + lane / ${quads}u % ${depth}u) * stride_a + row / 4u + lane % ${quads}u];`
+    `    let a${part} = ${
+      load(
+        `(k * 4u + ${part * depth}u + lane / ${quads}u % ${depth}u) * stride_a + row / 4u + lane % ${quads}u`,
+      )
+    };`
   ).join("\n");
 }
 
 /** The element of `a` for a row of the result and a step of depth, wherever in the subgroup it is. */
-function elementOfA(variant: SubgroupVariant, { row, d }: { row: number; d: number }): string {
-  const { transposeA, lanes, rows } = variant;
+function elementOfA(
+  variant: SubgroupVariant,
+  { transposeA, row, d }: { transposeA: boolean; row: number; d: number },
+): string {
+  const { lanes, rows } = variant;
   if (!transposeA) return `subgroupShuffle(a${Math.floor(row / lanes)}[${d}], ${row % lanes}u)`;
   const [quads, quad] = [rows / 4, row >> 2];
   if (quads > lanes) {
@@ -133,8 +173,11 @@ function elementOfA(variant: SubgroupVariant, { row, d }: { row: number; d: numb
 }
 
 /** `b0_j`…`b3_j`: four of this lane's columns at the four steps of depth. */
-function loadB({ transposeB, packedB, lanes }: SubgroupVariant, vector: number): string {
-  const load = (at: string) => packedB ? `widened(b[${at}])` : `b[${at}]`;
+function loadB(
+  { lanes }: SubgroupVariant,
+  { loop: { transposeB, packedB, prefix }, vector }: { loop: Loop; vector: number },
+): string {
+  const load = (at: string) => packedB ? `widened(${prefix}b[${at}])` : `${prefix}b[${at}]`;
   const column = `(column + ${vector * lanes}u)`;
   if (!transposeB) {
     return range(4).map((d) =>
@@ -152,11 +195,12 @@ function loadB({ transposeB, packedB, lanes }: SubgroupVariant, vector: number):
   ].join("\n");
 }
 
-function multiplyRow(variant: SubgroupVariant, row: number): string {
+function multiplyRow(variant: SubgroupVariant, { loop, row }: { loop: Loop; row: number }): string {
+  const { transposeA } = loop;
   return range(variant.vectors).flatMap((j) =>
     range(4).map((d) => {
       const sum = `sum${row}_${j}`;
-      return `${sum} = fma(vec4f(${elementOfA(variant, { row, d })}), b${d}_${j}, ${sum});`;
+      return `${sum} = fma(vec4f(${elementOfA(variant, { transposeA, row, d })}), b${d}_${j}, ${sum});`;
     })
   ).join(" ");
 }

@@ -1,7 +1,16 @@
 /** WGSL of the matrix product for GPUs: tiles staged in workgroup memory, a block of outputs in each thread's registers. */
+import {
+  addedWgsl,
+  type Epilogue,
+  plusBindingsWgsl,
+  plusSizesWgsl,
+  timesScale,
+  widenedVectorWgsl,
+  widenedWgsl,
+} from "./matmul_wgsl.ts";
 
-/** What a variant of the product computes and how. */
-export interface TiledVariant {
+/** How two factors lie in memory. */
+interface Factors {
   /** `a` is stored [k, m] instead of [m, k]. */
   readonly transposeA: boolean;
   /** `b` is stored [n, k] instead of [k, n]. */
@@ -12,16 +21,18 @@ export interface TiledVariant {
   readonly vectorB: boolean;
   /** `b` is in bfloat16, two elements to a word. */
   readonly packedB: boolean;
-  /** The same for the result (n is a multiple of 4). */
+  /** Factor on their product. */
+  readonly scale: number;
+}
+
+/** What a variant of the product computes and how. */
+export interface TiledVariant extends Factors, Epilogue {
+  /** Two more factors, whose product is added, where `scale` is 1 and nothing is split. */
+  readonly plus: Factors | undefined;
+  /** Whether the result may be written four elements at a time (n is a multiple of 4). */
   readonly vectorC: boolean;
   /** Each z of the grid sums a piece of the depth for a result of its own, instead of a product of a batch. */
   readonly split: boolean;
-  /** What is added to the product: nothing, the previous contents of the result, or another tensor. */
-  readonly add: "nothing" | "result" | "residual";
-  /** Whether a bias is added to every row. */
-  readonly bias: boolean;
-  /** Factor on the product. */
-  readonly scale: number;
   /** Tile and thread block. */
   readonly tile: Tile;
 }
@@ -67,9 +78,12 @@ const PADDING = 4;
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
-/** The WGSL of one variant. Bindings: a, b, result, residual and bias if added, uniforms (`Sizes` in the text). */
+/**
+ * The WGSL of one variant. Bindings: a, b, result, the two factors of `plus`, residual and bias if added, uniforms
+ * (`Sizes` in the text).
+ */
 export function tiledMatmulWgsl(variant: TiledVariant): string {
-  const { tile, add, bias, split, vectorA, vectorB, packedB, vectorC } = variant;
+  const { tile, plus, add, bias, split, vectorA, vectorB, packedB, vectorC } = variant;
   const columns = tile.n / 4 / tile.threadVectors; // threads along n
   const threads = tileThreads(tile);
   const element = (vector: boolean) => vector ? "vec4f" : "f32";
@@ -81,13 +95,14 @@ struct Sizes {
   m: u32, n: u32, k: u32,
   stride_a: u32, stride_b: u32, stride_c: u32, // elements from one line of the matrix to the next
   start_a: u32, start_b: u32, start_c: u32,    // where the block begins in its matrix
-${split ? "  depth: u32, // of a piece, a multiple of the tile's\n" : ""}${
+${split ? "  depth: u32, // of a piece, a multiple of the tile's\n" : ""}${plus ? plusSizesWgsl : ""}${
     bias ? "  start_bias: u32,\n" : ""
   }}
 @group(0) @binding(0) var<storage, read> a: array<${element(vectorA)}>;
 @group(0) @binding(1) var<storage, read> b: array<${packedB ? vectorB ? "vec2u" : "u32" : element(vectorB)}>;
 @group(0) @binding(2) var<storage, read_write> c: array<${element(vectorC)}>;
-${addedWgsl({ add, bias, element: element(vectorC) })}
+${plus ? plusBindingsWgsl({ a: element(plus.vectorA), b: element(plus.vectorB) }) : ""}
+${addedWgsl({ add, bias, element: element(vectorC), first: plus ? 5 : 3 })}
 ${packedB ? vectorB ? widenedVectorWgsl : widenedWgsl : ""}
 var<workgroup> tile_a: array<f32, ${tile.k * (tile.m + PADDING)}>; // [k][m]
 var<workgroup> tile_b: array<vec4f, ${tile.k * tile.n / 4}>; // [k][n / 4]
@@ -105,9 +120,23 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let first = ${split ? "group.z * sizes.depth" : "0u"};
   let last = ${split ? "min(sizes.k, first + sizes.depth)" : "sizes.k"};
 ${accumulators.map((name) => `  var ${name} = vec4f();`).join("\n")}
+${
+    plus
+      ? `
+  let whole = (sizes.k + ${tile.k - 1}u) / ${tile.k}u * ${tile.k}u;
+  for (var depth = 0u; depth < whole + sizes.plus_k; depth += ${tile.k}u) {
+    if (depth < whole) {
+      let k = depth;
+${stage(variant, { tile, threads, prefix: "" })}
+    } else {
+      let k = depth - whole;
+      let last = sizes.plus_k;
+${stage(plus, { tile, threads, prefix: "plus_" })}
+    }`
+      : `
   for (var k = first; k < last; k += ${tile.k}u) {
-${stageA(variant, threads)}
-${stageB(variant, threads)}
+${stage(variant, { tile, threads, prefix: "" })}`
+  }
     workgroupBarrier();
 ${range(tile.k).map((k) => multiply(tile, columns, k)).join("\n")}
     workgroupBarrier();
@@ -116,51 +145,35 @@ ${store(variant, columns)}
 }`;
 }
 
-/** Declarations of what a product's epilogue adds, and of the uniforms behind them; `first` is the first free binding. */
-export function addedWgsl(
-  { add, bias, element, first = 3 }: Pick<TiledVariant, "add" | "bias"> & { element: string; first?: number },
-): string {
-  const names = [...(add === "residual" ? ["residual"] : []), ...(bias ? ["bias"] : [])];
-  return [
-    ...names.map((name, i) =>
-      `@group(0) @binding(${first + i}) var<storage, read> ${name}: array<${element}>;`
-    ),
-    `@group(0) @binding(${first + names.length}) var<uniform> sizes: Sizes;`,
-  ].join("\n");
+interface Staging {
+  readonly tile: Tile;
+  readonly threads: number;
+  /** What the names of the factors and of their sizes begin with. */
+  readonly prefix: "" | "plus_";
 }
 
-/** Decodes four elements of bfloat16, the upper halves of float32: two to a word, the first in the lower bits. */
-export const widenedVectorWgsl = `
-fn widened(words: vec2u) -> vec4f {
-  return bitcast<vec4f>(vec4u(words.x << 16u, words.x & 0xffff0000u, words.y << 16u, words.y & 0xffff0000u));
-}
-`;
-
-/** Decodes one of the two elements in a word. */
-const widenedWgsl = `
-fn widened(word: u32, at: u32) -> f32 {
-  return bitcast<f32>(select(word << 16u, word & 0xffff0000u, at % 2u == 1u));
-}
-`;
-
-/** The factor on a product as WGSL; nothing for 1. */
-export function timesScale(scale: number): string {
-  return scale === 1 ? "" : ` * f32(${scale})`;
+/** Copies the tiles of two factors to workgroup memory. */
+function stage(factors: Factors, staging: Staging): string {
+  return `${stageA(factors, staging)}\n${stageB(factors, staging)}`;
 }
 
 /** Copies the tile of `a` to workgroup memory, k-major, zero outside the matrix. */
-function stageA({ transposeA, vectorA, tile }: TiledVariant, threads: number): string {
+function stageA({ transposeA, vectorA, scale }: Factors, { tile, threads, prefix }: Staging): string {
   const width = vectorA ? 4 : 1;
   const perLine = (transposeA ? tile.m : tile.k) / width;
   const lines = transposeA ? tile.k : tile.m;
   const stride = tile.m + PADDING;
+  const base = prefix === "" ? "base_a" : "sizes.plus_start_a";
+  const element = `${prefix}a[(${base} + line * sizes.${prefix}stride_a + at) / ${width}u]${
+    prefix === "" ? "" : timesScale(scale)
+  }`;
   return eachLoad(lines * perLine, threads, (index) => {
     const load = transposeA
       ? `let line = k + ${index} / ${perLine}u; let at = first_row + ${index} % ${perLine}u * ${width}u;
-        if (line < last && at < sizes.m) { value = a[(base_a + line * sizes.stride_a + at) / ${width}u]; }
+        if (line < last && at < sizes.m) { value = ${element}; }
         let to = ${index} / ${perLine}u * ${stride}u + ${index} % ${perLine}u * ${width}u;`
       : `let line = first_row + ${index} / ${perLine}u; let at = k + ${index} % ${perLine}u * ${width}u;
-        if (line < sizes.m && at < last) { value = a[(base_a + line * sizes.stride_a + at) / ${width}u]; }
+        if (line < sizes.m && at < last) { value = ${element}; }
         let to = ${index} % ${perLine}u * ${width * stride}u + ${index} / ${perLine}u;`;
     const step = transposeA ? 1 : stride;
     const stores = vectorA
@@ -171,26 +184,28 @@ function stageA({ transposeA, vectorA, tile }: TiledVariant, threads: number): s
 }
 
 /** Copies the tile of `b` to workgroup memory, four columns to an element, zero outside the matrix. */
-function stageB({ transposeB, vectorB, packedB, tile }: TiledVariant, threads: number): string {
+function stageB({ transposeB, vectorB, packedB }: Factors, { tile, threads, prefix }: Staging): string {
   const width = vectorB ? 4 : 1;
   const element = (at: string) =>
     !packedB
-      ? `b[(${at}) / ${width}u]`
+      ? `${prefix}b[(${at}) / ${width}u]`
       : vectorB
       ? `widened(b[(${at}) / 4u])`
       : `widened(b[(${at}) / 2u], ${at})`;
   const perLine = (transposeB ? tile.k : tile.n) / width;
   const lines = transposeB ? tile.n : tile.k;
   const vectors = tile.n / 4;
+  const base = prefix === "" ? "base_b" : "sizes.plus_start_b";
+  const stride = `sizes.${prefix}stride_b`;
   return eachLoad(lines * perLine, threads, (index) => {
     const load = transposeB
       ? `let line = ${index} / ${perLine}u; let at = ${index} % ${perLine}u * ${width}u;
         if (first_column + line < sizes.n && k + at < last) {
-          value = ${element("base_b + (first_column + line) * sizes.stride_b + k + at")};
+          value = ${element(`${base} + (first_column + line) * ${stride} + k + at`)};
         }`
       : `let line = ${index} / ${perLine}u; let at = ${index} % ${perLine}u * ${width}u;
         if (k + line < last && first_column + at < sizes.n) {
-          value = ${element("base_b + (k + line) * sizes.stride_b + first_column + at")};
+          value = ${element(`${base} + (k + line) * ${stride} + first_column + at`)};
         }`;
     const stores = transposeB
       ? range(width).map((e) =>

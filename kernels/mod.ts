@@ -53,7 +53,7 @@ export { headNorm, type HeadNormOptions } from "./head_norm.ts";
 export { layerNorm } from "./layer_norm.ts";
 export type { TiledAttention } from "./attention_tile.ts";
 export { linear, type LinearWeights } from "./linear.ts";
-export { matmul, type MatmulOptions } from "./matmul.ts";
+export { matmul, type MatmulOptions, type PlusOptions } from "./matmul.ts";
 export type { MatmulTuning } from "./matmul_choice.ts";
 export type { TileName } from "./matmul_tiled.ts";
 export type { LaneVariant, MatmulVariant, TileVariant } from "./matmul_variants.ts";

@@ -1,7 +1,7 @@
 /** Weights too large for one binding: lists of tensors whose rows continue each other, and products with them. */
-import { type Block, block } from "./block.ts";
+import { block } from "./block.ts";
 import { type Graph, temporary } from "./graph.ts";
-import { matmul } from "./matmul.ts";
+import { addProducts, matmul, type PlusOptions } from "./matmul.ts";
 import { reshape, type Tensor } from "./tensor.ts";
 
 /** A matrix: one tensor, or several below each other. */
@@ -39,13 +39,8 @@ export function sizesOf(matrix: Matrix): readonly [rows: number, columns: number
   return [last.rows[1], last.tensor.shape[1]!];
 }
 
-/** Columns of an activation; itself where that is all of them. */
-export function columnsOf(x: Tensor, columns: readonly [number, number]): Tensor | Block {
-  return columns[0] === 0 && columns[1] === x.shape[1] ? x : block(x, { columns });
-}
-
 /**
- * Records x W (+ bias) (+ residual), or x Wᵀ. Parts of W below each other give columns of
+ * Records x W (+ bias) (+ residual) (+ other products), or x Wᵀ. Parts of W below each other give columns of
  * x Wᵀ each; to x W each adds its share.
  *
  * @param x [rows, …].
@@ -53,16 +48,18 @@ export function columnsOf(x: Tensor, columns: readonly [number, number]): Tensor
  * @param options.bias One number for each column of the result.
  * @param options.residual Of the result's shape.
  * @param options.output Where to write the result instead.
+ * @param options.plus Products that are added to columns of the result.
  */
 export function weightProduct(
   graph: Graph,
   x: Tensor,
-  { weight, transpose, bias, residual, output }: {
+  { weight, transpose, bias, residual, output, plus = [] }: {
     weight: Matrix;
     transpose: boolean;
     bias?: Tensor | undefined;
     residual?: Tensor | undefined;
     output?: Tensor | undefined;
+    plus?: readonly PlusOptions[];
   },
 ): Tensor {
   const parts = partsOf(weight);
@@ -73,6 +70,7 @@ export function weightProduct(
       ...(bias ? { bias } : {}),
       ...(residual ? { residual } : {}),
       ...(output ? { output } : {}),
+      plus,
     });
   }
   if (!transpose && inner !== x.shape[1]) {
@@ -102,5 +100,6 @@ export function weightProduct(
       matmul(graph, block(x, { columns: rows }), tensor, { into: y });
     }
   }
+  addProducts(graph, y, plus);
   return y;
 }
