@@ -1,7 +1,7 @@
 /** In a page: training steps of a tiny model on the browser's WebGPU. */
 /// <reference types="@webgpu/types" />
 import { type BatchShape, type PackedGroup } from "../../data/pack.ts";
-import { requestDevice } from "../../kernels/device.ts";
+import { type Device, requestDevice } from "../../kernels/device.ts";
 import { compileLoss } from "../../losses/compile.ts";
 import { dpo } from "../../losses/dpo.ts";
 import { modelParameters, parseModelConfig } from "../../models/families/mod.ts";
@@ -34,6 +34,25 @@ export interface StepAnswer {
   readonly lossAfter: number;
 }
 
+/** Enough for the smallest tiles: SwiftShader takes minutes to translate what larger ones unroll. */
+const WORKGROUP_BYTES = 4400;
+
+/** The device, with kernels that take little workgroup memory. */
+function withLeastTiles(device: Device): Device {
+  const limits = new Proxy(device.gpu.limits, {
+    get: (limits, name) =>
+      name === "maxComputeWorkgroupStorageSize" ? WORKGROUP_BYTES : limits[name as keyof GPUSupportedLimits],
+  });
+  const gpu = new Proxy(device.gpu, {
+    get(gpu, name) {
+      if (name === "limits") return limits;
+      const value = gpu[name as keyof GPUDevice];
+      return typeof value === "function" ? value.bind(gpu) : value;
+    },
+  });
+  return { ...device, gpu };
+}
+
 const sum = (values: ArrayLike<number>) => Array.from(values).reduce((total, value) => total + value, 0);
 
 /** Computes a step of DPO as the fixture's one AdamW step without clipping. */
@@ -42,7 +61,7 @@ export async function run(
 ): Promise<StepAnswer> {
   const adapter = await navigator.gpu.requestAdapter();
   if (adapter === null) throw new Error("no adapter");
-  const device = { ...await requestDevice(adapter), software };
+  const device = withLeastTiles({ ...await requestDevice(adapter), software });
   const config = parseModelConfig(json, { name: "fixture" });
   const engine = await createEngine(device, {
     config,
