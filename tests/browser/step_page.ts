@@ -1,6 +1,6 @@
 /** In a page: training steps of a tiny model on the browser's WebGPU. */
 /// <reference types="@webgpu/types" />
-import { type BatchShape, type PackedGroup } from "../../data/pack.ts";
+import type { BatchShape, PackedGroup } from "../../data/pack.ts";
 import { type Device, requestDevice } from "../../kernels/device.ts";
 import { compileLoss } from "../../losses/compile.ts";
 import { dpo } from "../../losses/dpo.ts";

@@ -1,4 +1,4 @@
-/** What WGSL leaves undefined and lavapipe does as hoped: threads that write components of one vector. */
+/** What other adapters than the one at hand would refuse or do differently, found without them. */
 import { assert, assertEquals } from "@std/assert";
 import { collectKernels } from "../browser/collect_kernels.ts";
 
@@ -18,5 +18,18 @@ Deno.test("no kernel writes a component of a vector in workgroup memory", async 
       )
     );
     assertEquals([...new Set(guilty.map(({ label }) => label))], []);
+  }
+});
+
+Deno.test("kernels keep to what every device binds: eight storage buffers, at multiples of 256 bytes", async () => {
+  for (const software of [false, true]) {
+    const { kernels, bindings } = await collectKernels({ software });
+    const count = (code: string) => code.match(/var<storage/g)?.length ?? 0;
+    const most = Math.max(...[...kernels.values()].map(({ code }) => count(code)));
+    assert(most <= 8, `a kernel binds ${most} storage buffers`);
+    const wrong = bindings.find(({ offset, size, buffer }) =>
+      offset % 256 !== 0 || offset + size > buffer.size
+    );
+    assertEquals(wrong, undefined);
   }
 });
