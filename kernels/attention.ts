@@ -13,6 +13,7 @@ import { tiledKeyValueGradientWgsl, tiledQueryGradientWgsl } from "./attention_t
 import type { Device } from "./device.ts";
 import { differentiate, dispatch, type Graph, temporary } from "./graph.ts";
 import { remember } from "./remember.ts";
+import { elementGroups } from "./rows.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Options of {@linkcode attention}. */
@@ -72,7 +73,7 @@ export function attention(graph: Graph, qkv: Tensor, options: AttentionOptions):
         },
         bindings: [[attended, "read"], [gradient, "read"], [deltas, "write"]],
         uniforms: [rows],
-        workgroups: [Math.ceil(rows * heads / 64)],
+        workgroups: elementGroups(rows * heads),
       });
       const qkvGradient = temporary(qkv.shape, "qkv gradient");
       const bind = (access: "write" | "update") =>

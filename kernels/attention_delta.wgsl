@@ -9,11 +9,12 @@ struct Sizes { rows: u32 }
 @group(0) @binding(3) var<uniform> sizes: Sizes;
 
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  if (id.x >= sizes.rows * HEADS) { return; }
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * 64u;
+  if (i >= sizes.rows * HEADS) { return; }
   var sum = 0.0;
   for (var v = 0u; v < VECTORS; v++) {
-    sum += dot(attended[id.x * VECTORS + v], gradient[id.x * VECTORS + v]);
+    sum += dot(attended[i * VECTORS + v], gradient[i * VECTORS + v]);
   }
-  delta[id.x] = sum;
+  delta[i] = sum;
 }

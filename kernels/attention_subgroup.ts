@@ -245,7 +245,9 @@ export function subgroupKeyValueGradientWgsl(shape: SubgroupAttention): string {
   let kv_head = group.y;
   let k0 = group.x * ${lanes}u;
   let row = k0 + lane;
-  let last = subgroupMax(spans[min(row, sizes.rows - 1u)].w);
+  // Each lane looks at all rows: what a subgroup operation returns isn't uniform to WGSL, and shuffles in the loop need it so.
+  var last = 0u;
+  for (var i = 0u; i < ${lanes}u; i++) { last = max(last, spans[min(k0 + i, sizes.rows - 1u)].w); }
   ${loadRow(shape, { name: "k", from: "qkv", row: "row", part: "key" })}
   ${loadRow(shape, { name: "v", from: "qkv", row: "row", part: "value" })}
   ${zeros(shape, "dk")}

@@ -4,7 +4,7 @@ import { differentiate, dispatch, type Graph, needsGradient, temporary } from ".
 import forwardWgsl from "./layer_norm.wgsl" with { type: "text" };
 import gradientWgsl from "./layer_norm_gradient.wgsl" with { type: "text" };
 import weightGradientWgsl from "./layer_norm_weight_gradient.wgsl" with { type: "text" };
-import { lanesPerRow, rowGroups } from "./rows.ts";
+import { lanesPerRow, ROW_THREADS, rowGroups } from "./rows.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
@@ -43,7 +43,7 @@ export function layerNorm(
     },
     bindings: [[x, "read"], [weight, "read"], [bias, "read"], [y, "write"], [statistics, "write"]],
     uniforms: [rows],
-    workgroups: [rowGroups(rows, lanes)],
+    workgroups: rowGroups(rows, ROW_THREADS / lanes),
   });
   differentiate(graph, {
     output: y,
@@ -87,7 +87,7 @@ export function layerNorm(
           [dx, "write"],
         ],
         uniforms: [rows],
-        workgroups: [rowGroups(rows, lanes)],
+        workgroups: rowGroups(rows, ROW_THREADS / lanes),
       });
       gradients.set(x, dx);
     },

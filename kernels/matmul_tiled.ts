@@ -183,38 +183,52 @@ function stageA({ transposeA, vectorA, scale }: Factors, { tile, threads, prefix
   });
 }
 
-/** Copies the tile of `b` to workgroup memory, four columns to an element, zero outside the matrix. */
+/**
+ * Copies the tile of `b` to workgroup memory, four columns to an element, zero outside the matrix.
+ *
+ * A thread writes whole elements: WGSL lets a write to one component read and write back the others, as Metal and Direct3D
+ * do, so that threads that fill one vector together would undo each other's writes.
+ */
 function stageB({ transposeB, vectorB, packedB }: Factors, { tile, threads, prefix }: Staging): string {
-  const width = vectorB ? 4 : 1;
   const element = (at: string) =>
     !packedB
-      ? `${prefix}b[(${at}) / ${width}u]`
+      ? `${prefix}b[(${at}) / ${vectorB ? 4 : 1}u]`
       : vectorB
       ? `widened(b[(${at}) / 4u])`
       : `widened(b[(${at}) / 2u], ${at})`;
-  const perLine = (transposeB ? tile.k : tile.n) / width;
-  const lines = transposeB ? tile.n : tile.k;
+  const zero = vectorB ? "vec4f()" : "0.0";
   const vectors = tile.n / 4;
   const base = prefix === "" ? "base_b" : "sizes.plus_start_b";
   const stride = `sizes.${prefix}stride_b`;
-  return eachLoad(lines * perLine, threads, (index) => {
-    const load = transposeB
-      ? `let line = ${index} / ${perLine}u; let at = ${index} % ${perLine}u * ${width}u;
-        if (first_column + line < sizes.n && k + at < last) {
-          value = ${element(`${base} + (first_column + line) * ${stride} + k + at`)};
+  if (transposeB) {
+    const width = vectorB ? 4 : 1;
+    const perLine = tile.k / width;
+    return eachLoad(vectors * perLine, threads, (index) => {
+      const loads = range(4).map((i) =>
+        `var v${i} = ${zero}; if (line + ${i}u < sizes.n && k + at < last) {
+          v${i} = ${element(`${base} + (line + ${i}u) * ${stride} + k + at`)};
         }`
-      : `let line = ${index} / ${perLine}u; let at = ${index} % ${perLine}u * ${width}u;
-        if (k + line < last && first_column + at < sizes.n) {
-          value = ${element(`${base} + (k + line) * ${stride} + first_column + at`)};
-        }`;
-    const stores = transposeB
-      ? range(width).map((e) =>
-        `tile_b[(at + ${e}u) * ${vectors}u + line / 4u][line % 4u] = ${vectorB ? `value[${e}]` : "value"};`
-      ).join(" ")
-      : vectorB
-      ? `tile_b[line * ${vectors}u + at / 4u] = value;`
-      : `tile_b[line * ${vectors}u + at / 4u][at % 4u] = value;`;
-    return `var value = ${vectorB ? "vec4f()" : "0.0"}; ${load} ${stores}`;
+      );
+      const stores = range(width).map((e) => {
+        const columns = range(4).map((i) => vectorB ? `v${i}[${e}]` : `v${i}`);
+        return `tile_b[(at + ${e}u) * ${vectors}u + four] = vec4f(${columns.join(", ")});`;
+      });
+      return `let four = ${index} / ${perLine}u; let line = first_column + four * 4u;
+        let at = ${index} % ${perLine}u * ${width}u;
+        ${loads.join(" ")} ${stores.join(" ")}`;
+    });
+  }
+  return eachLoad(tile.k * vectors, threads, (index) => {
+    const at = `${base} + (k + line) * ${stride} + first_column + at`;
+    const load = vectorB
+      ? `if (k + line < last && first_column + at < sizes.n) { value = ${element(at)}; }`
+      : range(4).map((i) =>
+        `if (k + line < last && first_column + at + ${i}u < sizes.n) { value[${i}] = ${
+          element(`${at} + ${i}u`)
+        }; }`
+      ).join(" ");
+    return `let line = ${index} / ${vectors}u; let at = ${index} % ${vectors}u * 4u; var value = vec4f();
+        ${load} tile_b[line * ${vectors}u + at / 4u] = value;`;
   });
 }
 

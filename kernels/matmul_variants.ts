@@ -1,5 +1,5 @@
 /** The kernels of the matrix product, and which of them a device and a product can have. */
-import type { Device } from "./device.ts";
+import { type Device, maximumBindingBytes } from "./device.ts";
 import { tileBytes, type TileName, tiles, tileThreads } from "./matmul_tiled.ts";
 
 /** The kernel with workgroup memory. */
@@ -61,6 +61,11 @@ export function variantProblem(
     const tile = tiles[variant.tile];
     if (variant.splits !== undefined && (variant.splits < 2 || batch > 1)) {
       return `${variant.splits} splits of ${batch} products; a single product takes 2 or more`;
+    }
+    const sums = 4 * (variant.splits ?? 0) * m * n;
+    if (sums > maximumBindingBytes(device)) {
+      return `the sums of ${variant.splits} splits take ${sums} bytes, one binding of "${description}" holds ` +
+        `${maximumBindingBytes(device)}`;
     }
     if (tileBytes(tile) > limits.maxComputeWorkgroupStorageSize) {
       return `the ${variant.tile} tile takes ${

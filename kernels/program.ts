@@ -110,6 +110,7 @@ export async function compile(
   }
   const slotBytes = shareSlots(plans);
   for (const plan of plans) checkSizes(device, plan);
+  for (const graph of graphs) checkWorkgroups(device, graph);
   const slots = await withMemoryCheck(device, {
     bytes: memory.temporaries,
     what: "the activations of this run",
@@ -132,6 +133,20 @@ function checkSizes(device: Device, plan: MemoryPlan): void {
     throw new RangeError(
       `The tensor ${storage.label} needs ${storage.bytes} bytes; one binding of "${device.description}" holds at most ` +
         `${limit}. Use a smaller batch_size or max_length.`,
+    );
+  }
+}
+
+/** WebGPU would report it only when the program runs, and then skip the whole submission. */
+function checkWorkgroups({ gpu, description }: Device, { dispatches }: Graph): void {
+  const most = gpu.limits.maxComputeWorkgroupsPerDimension;
+  for (const { kernel, workgroups } of dispatches) {
+    if (workgroups.every((count = 1) => count <= most)) continue;
+    throw new RangeError(
+      `The kernel "${kernel.label}" needs ${
+        workgroups.join(" × ")
+      } workgroups; "${description}" starts at most ${most} ` +
+        "in a dimension. Use a smaller batch_size or max_length.",
     );
   }
 }

@@ -4,7 +4,7 @@ import { differentiate, dispatch, type Graph, needsGradient, temporary } from ".
 import forwardWgsl from "./rms_norm.wgsl" with { type: "text" };
 import gradientWgsl from "./rms_norm_gradient.wgsl" with { type: "text" };
 import weightGradientWgsl from "./rms_norm_weight_gradient.wgsl" with { type: "text" };
-import { lanesPerRow, rowGroups } from "./rows.ts";
+import { lanesPerRow, ROW_THREADS, rowGroups } from "./rows.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
@@ -39,7 +39,7 @@ export function rmsNorm(
     },
     bindings: [[x, "read"], [weight, "read"], [y, "write"], [factors, "write"]],
     uniforms: [rows],
-    workgroups: [rowGroups(rows, lanes)],
+    workgroups: rowGroups(rows, ROW_THREADS / lanes),
   });
   differentiate(graph, {
     output: y,
@@ -75,7 +75,7 @@ export function rmsNorm(
           [dx, "write"],
         ],
         uniforms: [rows],
-        workgroups: [rowGroups(rows, lanes)],
+        workgroups: rowGroups(rows, ROW_THREADS / lanes),
       });
       gradients.set(x, dx);
     },

@@ -15,8 +15,12 @@ struct Sizes { rows: u32 }
 var<workgroup> partial: array<f32, 64>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let row = group.x * (64u / LANES) + thread / LANES;
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let row = (group.x + group.y * groups.x) * (64u / LANES) + thread / LANES;
   let lane = thread % LANES;
   let at = min(row, sizes.rows - 1u) * VECTORS;
   let factor = factors[min(row, sizes.rows - 1u)];

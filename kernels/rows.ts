@@ -15,15 +15,14 @@ export function lanesPerRow(device: Device, width: number): number {
   return lanes;
 }
 
-/** Workgroups that cover `rows` rows. */
-export function rowGroups(rows: number, lanes: number): number {
-  return Math.ceil(rows / (ROW_THREADS / lanes));
+/** Workgroups along x and y, each of `rowsPerGroup` rows, that cover `rows`; a dimension never exceeds WebGPU's 65,535. */
+export function rowGroups(rows: number, rowsPerGroup: number): [number, number] {
+  return inTwoDimensions(Math.ceil(rows / rowsPerGroup));
 }
 
 /** Workgroups along y and z that cover `rows` rows one by one; a dimension never exceeds WebGPU's 65,535. */
 export function rowsAsGroups(rows: number): [number, number] {
-  const y = Math.min(rows, 32768);
-  return [y, Math.ceil(rows / y)];
+  return inTwoDimensions(rows);
 }
 
 /** Threads of an element-wise kernel's workgroup. */
@@ -31,7 +30,10 @@ export const ELEMENT_THREADS = 64;
 
 /** Workgroups along x and y that cover `count` threads; a dimension never exceeds WebGPU's 65,535. */
 export function elementGroups(count: number): [number, number] {
-  const groups = Math.ceil(count / ELEMENT_THREADS);
+  return inTwoDimensions(Math.ceil(count / ELEMENT_THREADS));
+}
+
+function inTwoDimensions(groups: number): [number, number] {
   const x = Math.min(groups, 32768);
   return [x, Math.ceil(groups / x)];
 }

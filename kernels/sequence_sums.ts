@@ -1,6 +1,6 @@
 /** Sums of token values over their sequences. */
 import { differentiate, dispatch, type Graph, temporary } from "./graph.ts";
-import { lanesPerRow, rowGroups } from "./rows.ts";
+import { elementGroups, lanesPerRow, ROW_THREADS, rowGroups } from "./rows.ts";
 import sumsWgsl from "./sequence_sums.wgsl" with { type: "text" };
 import gradientWgsl from "./sequence_sums_gradient.wgsl" with { type: "text" };
 import type { Tensor } from "./tensor.ts";
@@ -38,7 +38,7 @@ export function sequenceSums(
     kernel: { label: "sequence sums", code: header + sumsWgsl, constants: { LANES: lanes } },
     bindings: [[x, "read"], [starts, "read"], [sums, "write"], ...weighted],
     uniforms: [sequences],
-    workgroups: [rowGroups(sequences, lanes)],
+    workgroups: rowGroups(sequences, ROW_THREADS / lanes),
   });
   differentiate(graph, {
     output: sums,
@@ -49,7 +49,7 @@ export function sequenceSums(
         kernel: { label: "sequence sums gradient", code: header + gradientWgsl },
         bindings: [[sequenceOf, "read"], [gradient, "read"], [dx, "write"], ...weighted],
         uniforms: [slots, sequences],
-        workgroups: [Math.ceil(slots / 64)],
+        workgroups: elementGroups(slots),
       });
       gradients.set(x, dx);
     },

@@ -10,8 +10,12 @@ struct Sizes { sequences: u32 }
 var<workgroup> partial: array<f32, 64>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let sequence = group.x * (64u / LANES) + thread / LANES;
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let sequence = (group.x + group.y * groups.x) * (64u / LANES) + thread / LANES;
   let lane = thread % LANES;
   let known = min(sequence, sizes.sequences - 1u);
   var sum = 0.0;

@@ -6,9 +6,10 @@ struct Sizes { slots: u32, sequences: u32 }
 @group(0) @binding(SIZES) var<uniform> sizes: Sizes;
 
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  if (id.x >= sizes.slots) { return; }
-  let sequence = sequence_of[id.x];
-  let own = weight_of(id.x) * gradient[min(sequence, sizes.sequences - 1u)];
-  dx[id.x] = select(0.0, own, sequence < sizes.sequences);
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * 64u;
+  if (i >= sizes.slots) { return; }
+  let sequence = sequence_of[i];
+  let own = weight_of(i) * gradient[min(sequence, sizes.sequences - 1u)];
+  dx[i] = select(0.0, own, sequence < sizes.sequences);
 }

@@ -11,13 +11,17 @@ struct Sizes { rows: u32, elements: u32 } // elements in a row
 @group(0) @binding(7) var<uniform> sizes: Sizes;
 
 @compute @workgroup_size(THREADS)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let row = group.x * (THREADS / LANES) + thread / LANES;
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let row = (group.x + group.y * groups.x) * (THREADS / LANES) + thread / LANES;
   let lane = thread % LANES;
   let first = min(row, sizes.rows - 1u) * sizes.elements;
 
   // Both sums are taken alike, so that equal logits give a divergence of exactly 0.
-  var peaks = vec2f(-3.4e38);
+  var peaks = vec2f(-1e38);
   var sum = Element(0.0);
   var other_sum = Element(0.0);
   var difference = Element(0.0); // Σ exp(logit) (logit − other), related to the first peak

@@ -5,7 +5,7 @@ import type { Adapter } from "./adapter.ts";
 import { passGradient } from "./add.ts";
 import { applyLinear, linearGradients, type LinearWeights, trainable } from "./linear.ts";
 import { rowReduction } from "./row_reduction.ts";
-import { rowsAsGroups } from "./rows.ts";
+import { rowGroups, rowsAsGroups } from "./rows.ts";
 import { rows as rowsOf, type Tensor } from "./tensor.ts";
 import divergencesWgsl from "./token_divergences.wgsl" with { type: "text" };
 import forwardWgsl from "./token_log_probs.wgsl" with { type: "text" };
@@ -79,7 +79,7 @@ export function tokenLogProbs(graph: Graph, hidden: Tensor, options: TokenLogPro
   let kept: Tensor | undefined;
   for (const chunk of chunks) {
     const uniforms = [chunk.rows, perRow];
-    const workgroups = [Math.ceil(chunk.rows / reduction.rowsPerGroup)] as const;
+    const workgroups = rowGroups(chunk.rows, reduction.rowsPerGroup);
     const { y: logits } = applyLinear(graph, chunk.hidden, layer);
     if (chunks.length === 1) kept = logits;
     // Each comparison gives the model's own log-probs as well, always the same.

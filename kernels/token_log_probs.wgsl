@@ -8,12 +8,16 @@ struct Sizes { rows: u32, elements: u32 } // elements in a row
 @group(0) @binding(4) var<uniform> sizes: Sizes;
 
 @compute @workgroup_size(THREADS)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let row = group.x * (THREADS / LANES) + thread / LANES;
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let row = (group.x + group.y * groups.x) * (THREADS / LANES) + thread / LANES;
   let lane = thread % LANES;
   let first = min(row, sizes.rows - 1u) * sizes.elements;
 
-  var peak = -3.4e38; // the largest logit so far, to which the sum relates
+  var peak = -1e38; // the largest logit so far, to which the sum relates; finite in base 2 as well
   var sum = Element(0.0);
   for (var v = lane; v < sizes.elements; v += LANES) {
     let logit = logits[first + v];

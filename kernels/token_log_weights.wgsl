@@ -8,8 +8,12 @@ struct Sizes { rows: u32, elements: u32 } // elements in a row
 @group(0) @binding(4) var<uniform> sizes: Sizes;
 
 @compute @workgroup_size(THREADS)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
-  let row = group.x * (THREADS / LANES) + thread / LANES;
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let row = (group.x + group.y * groups.x) * (THREADS / LANES) + thread / LANES;
   let lane = thread % LANES;
   let known = min(row, sizes.rows - 1u);
   let log_sum = log_sums[known];

@@ -79,6 +79,26 @@ Deno.test("chooseVariant keeps to the device's workgroup memory and threads", ()
   );
 });
 
+Deno.test("variantProblem refuses splits whose sums one binding can't hold", () => {
+  const { maxComputeWorkgroupStorageSize, maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupSizeX } =
+    device.gpu.limits;
+  const limits = {
+    maxComputeWorkgroupStorageSize,
+    maxComputeInvocationsPerWorkgroup,
+    maxComputeWorkgroupSizeX,
+    maxStorageBufferBindingSize: 2 ** 20,
+    maxBufferSize: 2 ** 30,
+  };
+  const small = { ...gpu, gpu: { limits } as unknown as GPUDevice };
+  const problem = (splits: number) =>
+    variantProblem(small, { variant: { tile: "small", splits }, product: shape([256, 256, 4096]) });
+  assertEquals(problem(4), undefined); // 4 × 256 × 256 float32 are 2²⁰ bytes
+  assertEquals(
+    problem(5),
+    `the sums of 5 splits take 1310720 bytes, one binding of "${device.description}" holds 1048576`,
+  );
+});
+
 Deno.test("chooseVariant takes what was measured, unless this product can't have it", () => {
   const product = shape([512, 512, 512]);
   const tuned = { ...gpu, tuning: new Map([[productKey(product), { tile: "large", splits: 4 } as const]]) };
