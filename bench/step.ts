@@ -71,8 +71,8 @@ async function* timeCase(stepCase: StepCase, options: BenchmarkOptions): AsyncGe
     notes: [
       "Steps are submitted without waiting for the one before, as a run does. tokens/s counts a prompt once, as the " +
       "metric of a run does; rows are the positions computed, padding included.",
-      "allocated: the sizes of all buffers that were created. RSS: by how much the process grew, on the CPU with what " +
-      "the device holds. JS: packing, encoding and submitting a step, what mapAsync blocks not counted." +
+      "allocated: the sizes of all buffers that were created. JS: packing, encoding and submitting a step, what mapAsync " +
+      "blocks not counted." +
       (alone ? " Variants were timed one after another." : ""),
     ],
   };
@@ -89,13 +89,12 @@ async function timeVariants(
   try {
     const runs = new Map<string, { run: CaseRun; memory: Row }>();
     for (const variant of group) {
-      const before = { allocated: buffers.bytes(), resident: Deno.memoryUsage().rss };
+      const before = buffers.bytes();
       const run = await prepareCase(device, stepCase, variants[variant]!);
       await run.time(1);
       const memory = {
         "planned MB": run.engine.memory.total / 1e6,
-        "allocated MB": (buffers.bytes() - before.allocated) / 1e6,
-        "RSS MB": (Deno.memoryUsage().rss - before.resident) / 1e6,
+        "allocated MB": (buffers.bytes() - before) / 1e6,
       };
       runs.set(variant, { run, memory });
     }
