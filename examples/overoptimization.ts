@@ -6,7 +6,8 @@
  *     deno run -A examples/overoptimization.ts --full     # more β, α, τ and seeds: half an hour
  *
  * Finished runs are kept in `runs/overoptimization` (`--directory`) and not made again; `--report` makes none at all.
- * `--docs` also writes the numbers and pictures of `docs/evidence.md` anew. The same seeds give the same numbers.
+ * `--docs` also writes the numbers and pictures of `docs/evidence.md` anew, which `deno fmt` then lays out. The same seeds
+ * give the same numbers.
  *
  * @module
  */
