@@ -1,9 +1,12 @@
-import type { PlotOptions, PlotSeries } from "@tr/align/evaluation";
+import type { PlotOptions, PlotPoint, PlotSeries } from "@tr/align/evaluation";
 import { describeLoss, isMain, isSwept } from "./settings.ts";
 import { referenceName, type SettingSummary } from "./summary.ts";
 
 /** The least KL that is drawn, in nats. */
 const LEAST_KL = 0.1;
+
+/** A seed whose gold reward falls below this leaves the plot, which the others would be flat in. */
+export const LEAST_GOLD = -2;
 
 const GOLD_AXIS = { label: "gold reward" };
 const KL_AXIS = { label: "KL to the policy at the start, nats", log: true };
@@ -73,7 +76,9 @@ function againstKl(members: readonly SettingSummary[]): PlotSeries[] {
       ...styleOf(summary),
       faint: true,
       // The start itself is at 0, which a logarithmic axis lacks.
-      points: points.filter(({ kl }) => kl >= LEAST_KL).map(({ kl, gold }) => ({ x: kl, y: gold })),
+      points: untilTooLow(
+        points.filter(({ kl }) => kl >= LEAST_KL).map(({ kl, gold }) => ({ x: kl, y: gold })),
+      ),
     }))
   );
   const means = members.map((summary): PlotSeries => ({
@@ -86,6 +91,16 @@ function againstKl(members: readonly SettingSummary[]): PlotSeries[] {
     })),
   }));
   return [...seeds, ...means];
+}
+
+/** A path up to where it falls below the plot. */
+function untilTooLow(points: readonly PlotPoint[]): PlotPoint[] {
+  const out = points.findIndex(({ y }) => y < LEAST_GOLD);
+  if (out <= 0) return out === 0 ? [] : [...points];
+  const [inside, outside] = [points[out - 1]!, points[out]!];
+  // Straight as it is drawn: the axis of KL is logarithmic.
+  const share = (inside.y - LEAST_GOLD) / (inside.y - outside.y);
+  return [...points.slice(0, out), { x: inside.x * (outside.x / inside.x) ** share, y: LEAST_GOLD }];
 }
 
 function styleOf(summary: SettingSummary): Pick<PlotSeries, "name" | "dashed"> & { tone?: "plain" } {

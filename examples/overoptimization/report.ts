@@ -1,7 +1,7 @@
 import { type PageTable, type PlotOptions, renderPage, renderPanels } from "@tr/align/evaluation";
 import { writeFileAtomic } from "@tr/align/models";
 import { conclude } from "./conclusions.ts";
-import { goldAgainstKl, goldOverSteps, sweepAgainstKl } from "./figures.ts";
+import { goldAgainstKl, goldOverSteps, LEAST_GOLD, sweepAgainstKl } from "./figures.ts";
 import type { RunResult } from "./results.ts";
 import { describeLoss, describeReference } from "./settings.ts";
 import type { SettingSummary } from "./summary.ts";
@@ -18,7 +18,8 @@ export interface Findings {
 /** How to read the curves. */
 export const READING =
   "Each pale curve follows the training of a seed, away from the policy at the start; the strong one is " +
-  "their mean at the same KL, as far as all of them come, with its 95 % interval. Where a curve falls, preferences are learnt at the cost of what they stand for.";
+  "their mean at the same KL, as far as all of them come, with its 95 % interval. Where a curve falls, preferences are " +
+  `learnt at the cost of what they stand for; below ${`${LEAST_GOLD}`.replace("-", "−")} it leaves the plot.`;
 
 /** The pictures, by the part of their name that differs. */
 export function pictures(summaries: readonly SettingSummary[]): { name: string; svg: string }[] {
